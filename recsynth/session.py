@@ -1,0 +1,53 @@
+"""The Spark session of the job: Delta, UTC, Arrow, and the environment's own Python in the workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+
+from pyspark.sql import SparkSession
+
+from recsynth.settings import SparkSettings
+
+DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:" + version("delta-spark")
+
+_DEFAULTS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Tables here are small beside a lake's: replaying a Delta log in 50 tasks would cost more than it saves.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.debug.maxToStringFields": "200",
+}
+
+
+def _has_delta_jar() -> bool:
+    import pyspark
+
+    jars = os.path.join(os.path.dirname(pyspark.__file__), "jars")
+    return any(name.startswith("delta-spark") for name in os.listdir(jars))
+
+
+def session(name: str, settings: SparkSettings) -> SparkSession:
+    """Get the running session or start one; settings that spark-submit gave are kept.
+
+    The Delta jar lies beside Spark's own after `make install`; elsewhere it is resolved from Maven Central.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(name)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
+        if not _has_delta_jar():
+            builder = builder.config("spark.jars.packages", DELTA_PACKAGE)
+    builder = builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
+    for key, value in {**_DEFAULTS, **settings.extra}.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark

@@ -1,0 +1,117 @@
+"""The settings of a night: TOML validated by pydantic; each room declares its own section."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+
+from recsynth.bronze.settings import SourceSettings
+from recsynth.candidates.settings import CandidateSettings
+from recsynth.errors import SettingsError
+from recsynth.gold.settings import GoldSettings
+from recsynth.inference.settings import InferenceSettings
+from recsynth.measure.settings import EvaluationSettings
+from recsynth.ranking.settings import RankingSettings
+from recsynth.section import Section
+from recsynth.shop.settings import ShopSettings
+from recsynth.silver.settings import SilverSettings
+from recsynth.training.settings import TrainingSettings
+
+
+class PathSettings(Section):
+    """Where the night reads and writes."""
+
+    landing: str = Field("data/landing", description="Folder with the shop's files; made by the simulator if absent and `simulate` is on.")
+    lake: str = Field("data/lake", description="Folder of the Delta tables, `<lake>/<layer>/<table>`.")
+    report: str = Field("data/report", description="Folder of the pages, `<report>/<date>/index.html`.")
+
+
+class SparkSettings(Section):
+    """The session, where the job starts one itself; spark-submit's own settings win."""
+
+    master: str = Field("local[2]", description="Master URL when no spark-submit gave one.")
+    driver_memory: str = Field("3g", description="Heap of the driver, which in local mode is all of Spark.")
+    shuffle_partitions: int = Field(4, ge=1, description="Partitions after a shuffle; adaptive execution merges small ones.")
+    extra: dict[str, str] = Field(default_factory=dict, description="Any further Spark setting by its own name.")
+
+
+class Settings(Section):
+    """Everything that a night can be told; unknown keys are refused."""
+
+    seed: int = Field(20111209, ge=0, description="The one seed; every random draw derives from it.")
+    shop_time_zone: str = Field("UTC", description="IANA zone in which a day of the shop begins and ends.")
+    simulate: bool = Field(False, description="Fill an absent landing folder with the simulated shop.")
+    paths: PathSettings = Field(default_factory=PathSettings, description="Where to read and write.")
+    spark: SparkSettings = Field(default_factory=SparkSettings, description="The Spark session.")
+    sources: list[SourceSettings] = Field(default_factory=list, description="What lands and how its columns map.")
+    silver: SilverSettings = Field(default_factory=SilverSettings, description="Cleaning.")
+    gold: GoldSettings = Field(default_factory=GoldSettings, description="R, histories, item text, windows.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="Fine-tuning.")
+    inference: InferenceSettings = Field(default_factory=InferenceSettings, description="Encoding.")
+    candidates: CandidateSettings = Field(default_factory=CandidateSettings, description="Candidate sources.")
+    ranking: RankingSettings = Field(default_factory=RankingSettings, description="Ranker and lists.")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Judging a night.")
+    shop: ShopSettings = Field(default_factory=ShopSettings, description="The simulated shop.")
+
+    @field_validator("shop_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"no such IANA time zone: {value}") from error
+        return value
+
+    @property
+    def config_hash(self) -> str:
+        """sha256 of all that shapes tables: everything but paths and the Spark session."""
+        shaping = self.model_dump(mode="json", exclude={"paths", "spark"})
+        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: list[str] | None = None) -> Self:
+        """Read a TOML file, then apply `section.key=value` overrides (values in TOML syntax, else text).
+
+        Raises SettingsError with the file, the key, what was expected and what was found.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise SettingsError(f"{path}: expected a TOML file, found nothing")
+        try:
+            values = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path}: expected TOML, found {error}") from error
+        for override in overrides or []:
+            _apply(values, override)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(_explain(path, error)) from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {override}: expected section.key=value, found no '='")
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"--set {override}: expected {section} to be a section, found a value")
+    try:
+        values[name] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        values[name] = text
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [
+        f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, found {e.get('input')!r}" for e in error.errors()
+    ]
+    return "; ".join(lines)

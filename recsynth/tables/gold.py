@@ -1,0 +1,121 @@
+"""Gold: R, the text-item association matrix, item text, histories and the windows that models learn from."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Column, Table, column
+
+_INTERACTION: tuple[Column, ...] = (
+    column("user_id", "string", "row of R"),
+    column("item_id", "string", "column of R"),
+    column("weight", "double", "R_ij: event weights, halved every half-life of age, returns taken off", "weight > 0"),
+    column("views", "int", "events of type view or click"),
+    column("carts", "int", "events of type cart"),
+    column("purchases", "int", "baskets (or purchase events) not given back"),
+    column("quantity", "bigint", "units bought, less units returned"),
+    column("opinions", "int", "ratings, comments and shares"),
+    column("rating", "double?", "mean stars, 1 to 5"),
+    column("first_ts", "timestamp", "first event of the pair"),
+    column("last_ts", "timestamp", "last event of the pair"),
+)
+
+_HISTORY: tuple[Column, ...] = (
+    column("user_id", "string", "the user"),
+    column(
+        "events",
+        "array<struct<ts:timestamp,event_type:string,item_id:string,query:string>>",
+        "the last N item events and searches, oldest first",
+    ),
+)
+
+_CUTOFF = column("cutoff", "timestamp", "only events before this instant are in the row, UTC")
+
+INTERACTIONS = Table(
+    name="gold.interactions",
+    grain="one row per (user, item) pair with R_ij > 0 before the as-of date",
+    writer="interactions",
+    key=("user_id", "item_id"),
+    columns=_INTERACTION,
+)
+
+WINDOW_INTERACTIONS = Table(
+    name="gold.window_interactions",
+    grain="one row per (cutoff, user, item): R as it stood at each earlier cut-off that the ranker learns from",
+    writer="interactions",
+    key=("cutoff", "user_id", "item_id"),
+    columns=(_CUTOFF, *_INTERACTION),
+)
+
+HISTORIES = Table(
+    name="gold.histories",
+    grain="one row per user with an event before the as-of date",
+    writer="histories",
+    key=("user_id",),
+    columns=_HISTORY,
+)
+
+WINDOW_HISTORIES = Table(
+    name="gold.window_histories",
+    grain="one row per (cutoff, user): histories as they stood at each earlier cut-off",
+    writer="histories",
+    key=("cutoff", "user_id"),
+    columns=(_CUTOFF, *_HISTORY),
+)
+
+WINDOW_LABELS = Table(
+    name="gold.window_labels",
+    grain="one row per (cutoff, user, item): bought in the window that follows an earlier cut-off, before the as-of date",
+    writer="interactions",
+    key=("cutoff", "user_id", "item_id"),
+    columns=(
+        _CUTOFF,
+        column("user_id", "string", "the user"),
+        column("item_id", "string", "what was bought"),
+        column("purchases", "int", "baskets in the window"),
+        column("first_ts", "timestamp", "first purchase in the window"),
+    ),
+)
+
+QUERY_ITEMS = Table(
+    name="gold.query_items",
+    grain="one row per (normalised query, item) that a user's search led to",
+    writer="query_items",
+    key=("query", "item_id"),
+    columns=(
+        column("query", "string", "lower case, trimmed, white space folded"),
+        column("item_id", "string", "what was clicked, carted or bought in the session after it"),
+        column("weight", "double", "event weights of those events, decayed by age", "weight > 0"),
+        column("sessions", "bigint", "sessions in which the query led to the item"),
+        column("query_sessions", "bigint", "sessions with the query"),
+        column("last_ts", "timestamp", "last such event"),
+    ),
+)
+
+ITEM_TEXT = Table(
+    name="gold.item_text",
+    grain="one row per item known before the as-of date",
+    writer="item_text",
+    key=("item_id",),
+    columns=(
+        column("item_id", "string", "the item"),
+        column("text", "string", "title, category, brand, attributes and description as one natural-language text"),
+        column("content_hash", "string", "sha256 of `text`"),
+        column("title", "string", "best title: the most seen plausible one; the id where there is none"),
+        column("category", "array<string>?", "path from the top"),
+        column("brand", "string?", "maker"),
+        column("price", "decimal(18,4)?", "latest price, list or paid"),
+        column("currency", "string?", "ISO 4217"),
+        column("available", "boolean", "false where the shop's latest record says so"),
+        column("first_seen", "timestamp", "first record or event"),
+        column("is_cold", "boolean", "no interaction before the as-of date"),
+    ),
+)
+
+TABLES = (
+    INTERACTIONS,
+    WINDOW_INTERACTIONS,
+    WINDOW_LABELS,
+    HISTORIES,
+    WINDOW_HISTORIES,
+    QUERY_ITEMS,
+    ITEM_TEXT,
+)

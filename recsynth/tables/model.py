@@ -1,0 +1,53 @@
+"""Model: versions of the language model and the vectors that they gave."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Table, column
+
+MODELS = Table(
+    name="model.models",
+    grain="one row per model version, written the night it was made; files lie beside as safetensors",
+    writer="train",
+    key=("model_version",),
+    columns=(
+        column("model_version", "string", "sha256 over its manifest, shortened"),
+        column("path", "string", "folder below the lake, manifest.json written last"),
+        column("base", "string", "pretrained encoder it began from"),
+        column("parent", "string?", "champion that it was fine-tuned from"),
+        column("method", "string", "loss and way of adapting; `frozen` where nothing was trained"),
+        column("data_versions", "map<string,bigint>", "Delta version of each table it learned from"),
+        column("metrics", "map<string,double>", "validation figures before and after"),
+        column("sha256", "string", "of the safetensors file"),
+        column("is_champion", "boolean", "used from this night on"),
+    ),
+)
+
+ITEM_EMBEDDINGS = Table(
+    name="model.item_embeddings",
+    grain="one row per (model version, text): an item text or query is encoded once for each model",
+    writer="embed_texts",
+    key=("model_version", "kind", "content_hash"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("model_version", "string", "the model"),
+        column("kind", "string", "`item` or `query`: the tower's prefix", "kind in ('item', 'query')"),
+        column("content_hash", "string", "sha256 of the text"),
+        column("vector", "array<float>", "unit length, embedding_size numbers"),
+    ),
+)
+
+USER_EMBEDDINGS = Table(
+    name="model.user_embeddings",
+    grain="one row per (cutoff, user) under tonight's model; the latest cutoff is the as-of date itself",
+    writer="embed_users",
+    key=("cutoff", "user_id"),
+    columns=(
+        column("cutoff", "timestamp", "only events before this instant are in the vector, UTC"),
+        column("user_id", "string", "the user"),
+        column("model_version", "string", "the model"),
+        column("vector", "array<float>", "p_ij = sigmoid(scale * <vector, item vector> + bias)"),
+    ),
+)
+
+TABLES = (MODELS, ITEM_EMBEDDINGS, USER_EMBEDDINGS)

@@ -1,0 +1,81 @@
+"""Ops: what ran, what it measured, what is complete."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Table, column
+
+RUNS = Table(
+    name="ops.runs",
+    grain="one row per run",
+    writer="pipeline",
+    key=("run_id",),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("run_id", "string", "unique"),
+        column("run_date", "date", "as-of date"),
+        column("status", "string", "running, complete or failed"),
+        column("seed", "bigint", "the night's seed"),
+        column("config_hash", "string", "sha256 of the settings that shape tables"),
+        column("started_at", "timestamp", "UTC"),
+        column("ended_at", "timestamp?", "UTC; null while running or killed"),
+        column("error", "string?", "one line, where it failed"),
+    ),
+)
+
+STAGE_RUNS = Table(
+    name="ops.stage_runs",
+    grain="one row per (run, stage)",
+    writer="pipeline",
+    key=("run_id", "stage"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("run_id", "string", "the run"),
+        column("run_date", "date", "as-of date"),
+        column("stage", "string", "name in the pipeline"),
+        column("status", "string", "running, complete, reused or failed"),
+        column("fingerprint", "string", "sha256 of settings, code version and what the stage read"),
+        column("versions_read", "map<string,bigint>", "table to Delta version"),
+        column("versions_before", "map<string,bigint>", "written table to its version before the stage; -1: absent"),
+        column("versions_written", "map<string,bigint>", "table to Delta version after the stage"),
+        column("rows_written", "map<string,bigint>", "table to rows of this night"),
+        column("seconds", "double", "wall time"),
+        column("started_at", "timestamp", "UTC"),
+    ),
+)
+
+METRICS = Table(
+    name="ops.metrics",
+    grain="one row per (run_date, stage, metric, model, segment): a measured figure",
+    writer="pipeline",
+    key=("stage", "metric", "model", "segment"),
+    partition=("stage",),
+    columns=(
+        column("stage", "string", "the stage that measured it"),
+        column("metric", "string", "such as ndcg@10 or rows_quarantined"),
+        column("model", "string", "what was measured, such as recsynth, popularity, before, after; `` where none"),
+        column("segment", "string", "whom it is about, such as all, new/light_users; `` where none"),
+        column("value", "double", "the figure"),
+        column("low", "double?", "lower end of its 95 % interval"),
+        column("high", "double?", "upper end of its 95 % interval"),
+        column("count", "bigint?", "users, rows or steps it was measured on"),
+    ),
+)
+
+PUBLISHED = Table(
+    name="ops.published",
+    grain="one row per complete night; join on run_date and never see half a night",
+    writer="pipeline",
+    key=("run_date",),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("run_date", "date", "as-of date"),
+        column("run_id", "string", "the run that completed it"),
+        column("versions", "map<string,bigint>", "table to the Delta version that holds the night whole"),
+        column("published_at", "timestamp", "UTC"),
+    ),
+)
+
+TABLES = (RUNS, STAGE_RUNS, METRICS, PUBLISHED)

@@ -1,0 +1,67 @@
+"""Output: what the shop reads in the morning."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Table, column
+
+_USER_LINE = (
+    column("user_id", "string", "the user"),
+    column("rank", "int", "1 is best", "rank >= 1"),
+    column("item_id", "string", "what is recommended"),
+)
+
+RECOMMENDATIONS = Table(
+    name="output.recommendations",
+    grain="one row per (run_date, user_id, rank)",
+    writer="recommend",
+    key=("user_id", "rank"),
+    columns=(
+        *_USER_LINE,
+        column("score", "double", "the ranker's score; comparable within a user"),
+        column("sources", "array<string>", "candidate sources that proposed it"),
+        column("reason", "string", "one true sentence"),
+        column("reason_items", "array<string>", "items of the user's history that pushed it most; may be empty"),
+        column("model_version", "string", "language model whose match score is in the score"),
+    ),
+)
+
+NEW_ITEM_RECOMMENDATIONS = Table(
+    name="output.new_item_recommendations",
+    grain="one row per (run_date, user_id, rank), over items with no interaction before the as-of date",
+    writer="new_items",
+    key=("user_id", "rank"),
+    columns=(*_USER_LINE, column("score", "double", "match probability p_ij of the language model"),
+             column("reason", "string", "one true sentence"),
+             column("reason_items", "array<string>", "items of the history nearest in text; may be empty"),
+             column("model_version", "string", "language model")),
+)
+
+SIMILAR_ITEMS = Table(
+    name="output.similar_items",
+    grain="one row per (run_date, item_id, rank)",
+    writer="similar_items",
+    key=("item_id", "rank"),
+    columns=(
+        column("item_id", "string", "the item looked at"),
+        column("rank", "int", "1 is nearest", "rank >= 1"),
+        column("similar_item_id", "string", "the item like it"),
+        column("score", "double", "blend of co-interaction and text similarity, 0 to 1"),
+        column("model_version", "string", "language model"),
+    ),
+)
+
+SEARCH_RESULTS = Table(
+    name="output.search_results",
+    grain="one row per (run_date, query, rank) for the frequent queries",
+    writer="search_results",
+    key=("query", "rank"),
+    columns=(
+        column("query", "string", "normalised query"),
+        column("rank", "int", "1 is best", "rank >= 1"),
+        column("item_id", "string", "the item found"),
+        column("score", "double", "blend of what searchers chose and text match, 0 to 1"),
+        column("model_version", "string", "language model"),
+    ),
+)
+
+TABLES = (RECOMMENDATIONS, NEW_ITEM_RECOMMENDATIONS, SIMILAR_ITEMS, SEARCH_RESULTS)

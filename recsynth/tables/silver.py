@@ -1,0 +1,131 @@
+"""Silver: clean, typed, deduplicated, and what was set aside."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Table, column
+
+EVENT_TYPES = ("search", "view", "click", "cart", "purchase", "return", "rating", "comment", "share")
+
+EVENTS = Table(
+    name="silver.events",
+    grain="one row per distinct event; `copies` counts the landed rows that it stands for",
+    writer="clean",
+    key=("event_id",),
+    nightly=False,
+    write="partitions",
+    partition=("event_date",),
+    time="ts",
+    columns=(
+        column("event_id", "string", "the shop's id of the event, or a sha256 of its source and fields"),
+        column("user_id", "string", "as the shop writes it"),
+        column("item_id", "string?", "as the shop writes it; null for a search"),
+        column("event_type", "string", "one of EVENT_TYPES", "event_type in " + str(EVENT_TYPES)),
+        column("ts", "timestamp", "when it happened, UTC"),
+        column("event_date", "date", "the day it happened in the shop's time zone"),
+        column("query", "string?", "search text as typed; on other events the search that led here, if known"),
+        column("quantity", "int?", "units; positive, on a return the units given back", "quantity > 0"),
+        column("price", "decimal(18,4)?", "unit price in `currency`", "price >= 0"),
+        column("currency", "string?", "ISO 4217"),
+        column("rating", "double?", "stars, 1 to 5", "rating between 1 and 5"),
+        column("text", "string?", "review text"),
+        column("session_id", "string", "the shop's own, or found: 30 idle minutes or midnight end a session"),
+        column("order_id", "string?", "basket or invoice"),
+        column("country", "string?", "country of the user at the event"),
+        column("source", "string", "name of the [[sources]] entry"),
+        column("is_bot", "boolean", "the user's day has a pace that no person has"),
+        column("copies", "bigint", "landed rows folded into this one, at least 1", "copies >= 1"),
+    ),
+)
+
+ITEM_RECORDS = Table(
+    name="silver.item_records",
+    grain="one row per (source, item, content, day): an item record as it was seen that day",
+    writer="clean",
+    key=("source", "item_id", "record_hash", "seen_date"),
+    nightly=False,
+    write="merge",
+    time="seen_date",
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("item_id", "string", "as the shop writes it"),
+        column("record_hash", "string", "sha256 of the fields below up to `available`"),
+        column("seen_date", "date", "shop-local day on which the record held"),
+        column("title", "string?", "name of the item"),
+        column("description", "string?", "longer text"),
+        column("category", "array<string>?", "path from the top"),
+        column("brand", "string?", "maker"),
+        column("price", "decimal(18,4)?", "list price in `currency`"),
+        column("currency", "string?", "ISO 4217"),
+        column("attributes", "map<string,string>?", "name to value, such as colour or material"),
+        column("image_path", "string?", "where its picture lies"),
+        column("available", "boolean?", "false where the shop says that it can not be sold"),
+        column("copies", "bigint", "landed rows folded into this one", "copies >= 1"),
+    ),
+)
+
+ITEMS = Table(
+    name="silver.items",
+    grain="one row per item version",
+    writer="items",
+    key=("item_id", "valid_from"),
+    nightly=False,
+    write="replace",
+    time="valid_from",
+    columns=(
+        column("item_id", "string", "as the shop writes it"),
+        column("valid_from", "timestamp", "start of the first day on which this version was seen, UTC"),
+        column("valid_to", "timestamp?", "start of the next version; null while it is the latest"),
+        *(c for c in ITEM_RECORDS.columns if c.name in (
+            "title", "description", "category", "brand", "price", "currency", "attributes", "image_path", "available"
+        )),
+    ),
+)
+
+REVIEWS = Table(
+    name="silver.reviews",
+    grain="one row per review: an event of type rating or comment that has stars or text",
+    writer="reviews",
+    key=("event_id",),
+    nightly=False,
+    write="replace",
+    time="ts",
+    columns=tuple(
+        c for c in EVENTS.columns if c.name in ("event_id", "user_id", "item_id", "ts", "rating", "text", "source")
+    ),
+)
+
+QUARANTINE = Table(
+    name="silver.quarantine",
+    grain="one row per (file, raw row, reason) that was set aside; `copies` counts how often the file has it",
+    writer="clean",
+    key=("file_id", "row_hash"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("file_id", "string", "the file it came in"),
+        column("row_hash", "string", "sha256 of the raw row"),
+        column("source", "string", "name of the [[sources]] entry"),
+        column("raw", "string", "the row as it came"),
+        column("reason", "string", "the first rule that it broke, such as `missing user_id`"),
+        column("first_seen", "timestamp", "when its file was landed"),
+        column("copies", "bigint", "rows of that file folded into this one", "copies >= 1"),
+    ),
+)
+
+CLEANED_FILES = Table(
+    name="silver.cleaned_files",
+    grain="one row per landed file that was cleaned: landed = kept + quarantined, kept holding the duplicates",
+    writer="clean",
+    key=("file_id",),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("file_id", "string", "the file"),
+        column("source", "string", "name of the [[sources]] entry"),
+        column("landed", "bigint", "data rows in the file"),
+        column("kept", "bigint", "rows that are events or item records, duplicates included"),
+        column("quarantined", "bigint", "rows set aside"),
+    ),
+)
+
+TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, QUARANTINE, CLEANED_FILES)

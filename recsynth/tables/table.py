@@ -1,0 +1,80 @@
+"""How a table is declared: schema, key, grain, units, partition, writer and honest time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from pyspark.sql.types import StructType
+
+RUN_DATE = "run_date"
+
+WriteMode = Literal["night", "append", "merge", "replace", "partitions"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its Spark type, what it means (units included), and the rule its values keep."""
+
+    name: str
+    type: str
+    meaning: str
+    required: bool = True
+    rule: str | None = None
+
+
+def column(name: str, type_: str, meaning: str, rule: str | None = None) -> Column:
+    """Declare a column; a type that ends in `?` may be null.
+
+    >>> column("price", "decimal(18,4)?", "unit price in `currency`", "price >= 0").required
+    False
+    """
+    return Column(name, type_.rstrip("?"), meaning, not type_.endswith("?"), rule)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake: `<lake>/<layer>/<short name>`.
+
+    A `nightly` table holds one complete copy for each night: the store adds `run_date`, replaces that
+    partition whole, and a stage reads its own night only. The others say how they are written: `append`,
+    `merge` (update or insert by key), `replace` (whole) or `partitions` (those that the rows touch). `time` names the column by which a stage is
+    kept honest: it sees rows with `time` before the night's cut-off, unless it declares otherwise.
+    """
+
+    name: str
+    grain: str
+    writer: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    nightly: bool = True
+    write: WriteMode = "night"
+    partition: tuple[str, ...] = ()
+    time: str | None = None
+    version: int = field(default=1)
+
+    @property
+    def short(self) -> str:
+        """The name without its layer, by which a stage's parameter is called."""
+        return self.name.split(".", 1)[1]
+
+    @property
+    def layer(self) -> str:
+        """bronze, silver, gold, model, rank, output or ops."""
+        return self.name.split(".", 1)[0]
+
+    @property
+    def partition_by(self) -> tuple[str, ...]:
+        """Partition columns as stored, `run_date` first for nightly tables."""
+        return (RUN_DATE, *self.partition) if self.nightly else self.partition
+
+    @cached_property
+    def schema(self) -> StructType:
+        """The Spark schema that a stage sees, without `run_date`."""
+        return StructType.fromDDL(", ".join(f"`{c.name}` {c.type}" for c in self.columns))
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Column names in their declared order, without `run_date`."""
+        return tuple(c.name for c in self.columns)

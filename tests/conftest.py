@@ -1,0 +1,32 @@
+"""Fixtures that every test shares: one Spark session a run, the real data where they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from recsynth.session import session
+from recsynth.settings import SparkSettings
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A small local session with Delta, shared by the whole run."""
+    extra = {"spark.ui.enabled": "false", "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
+    spark = session("tests", SparkSettings(master="local[2]", driver_memory="2g", shuffle_partitions=4, extra=extra))
+    yield spark
+    spark.stop()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real data sets; in CI their absence is a failure, elsewhere a skip."""
+    folder = Path(os.environ.get("RECSYNTH_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        message = f"the real data are not at {folder}; set RECSYNTH_DATA to their folder"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return folder
