@@ -67,7 +67,9 @@ class Stage:
 
     `function` gets each table it reads as a keyword argument by its short name, and `night`; it returns
     the DataFrame it writes, or a mapping of short names where it writes several. `ops.metrics` may be
-    among them. A table with a time column is cut off at the as-of date unless `sees_future` names it.
+    among them. A table with a time column is cut off at the as-of date unless `sees_future` names it. Of a
+    nightly table it sees its own night, unless `sees_nights` names it: then all nights up to this one,
+    with `run_date`, and for a table that it writes itself only the nights before.
     """
 
     name: str
@@ -75,3 +77,4 @@ class Stage:
     writes: tuple[str, ...]
     function: Callable[..., DataFrame | Frames]
     sees_future: frozenset[str] = frozenset()
+    sees_nights: frozenset[str] = frozenset()

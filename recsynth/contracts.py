@@ -1,0 +1,67 @@
+"""What a DataFrame must satisfy to be a declared table, checked in the same pass that writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, StructType
+
+from recsynth.errors import ContractError
+from recsynth.tables import Table
+
+
+def check_schema(table: Table, found: StructType, run_date: str = "") -> None:
+    """Raise ContractError at the first column that is missing, unknown or of another type.
+
+    Costs no pass over the data. Nullability is a matter of rows, not of the schema.
+    """
+    expected, have = {f.name: f.dataType for f in table.schema}, {f.name: f.dataType for f in found}
+    for name in [n for n in expected if n not in have]:
+        raise ContractError(table.name, name, expected[name].simpleString(), "no such column", run_date)
+    for name in [n for n in have if n not in expected]:
+        raise ContractError(table.name, name, "no such column", have[name].simpleString(), run_date)
+    for name, type_ in expected.items():
+        if _plain(type_) != _plain(have[name]):
+            raise ContractError(table.name, name, type_.simpleString(), have[name].simpleString(), run_date)
+
+
+def row_checks(table: Table) -> list[SparkColumn]:
+    """Aggregates to observe while the rows are written: their count, and how many break each rule."""
+    return [
+        F.count(F.lit(1)).alias("rows"),
+        *(F.count(F.when(broken, 1)).alias(alias) for alias, _, _, broken in _rules(table)),
+    ]
+
+
+def check_rows(table: Table, observed: Mapping[str, int], run_date: str = "") -> int:
+    """Raise ContractError for the first rule that some row breaks; return the number of rows."""
+    for alias, column, rule, _ in _rules(table):
+        if observed.get(alias):
+            raise ContractError(table.name, column, rule, f"{observed[alias]} of {observed['rows']} rows break it", run_date)
+    return int(observed.get("rows", 0))
+
+
+def check_key(table: Table, rows: DataFrame, run_date: str = "") -> None:
+    """Raise ContractError if two rows share the key."""
+    if not table.key:
+        return
+    twice = rows.groupBy(*table.key).count().where("count > 1").take(1)
+    if twice:
+        raise ContractError(table.name, ", ".join(table.key), "a unique key", f"twice {twice[0].asDict()}", run_date)
+
+
+def _rules(table: Table) -> Iterator[tuple[str, str, str, SparkColumn]]:
+    """Alias, column, rule in words and the condition of a row that breaks it."""
+    for i, column in enumerate(table.columns):
+        if column.required:
+            yield f"null_{i}", column.name, "not null", F.col(column.name).isNull()
+        if column.rule:
+            yield f"rule_{i}", column.name, column.rule, ~F.expr(column.rule)
+
+
+def _plain(type_: DataType) -> str:
+    """The type without nullability, which Spark derives and a contract does not judge."""
+    return type_.simpleString()

@@ -1,0 +1,52 @@
+"""The text-item association matrix: which items a query led to."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.gold.interactions import SECONDS_PER_DAY
+from recsynth.stage import Night
+from recsynth.tables.gold import QUERY_ITEMS
+
+LED_TO = ("click", "cart", "purchase")
+
+
+def query_items(events: DataFrame, night: Night) -> DataFrame:
+    """Credit each click, cart and purchase to the last search before it in its session.
+
+    Reads silver.events; writes gold.query_items. Where the shop logs the search with the event itself,
+    that one counts. weight = sum of w(type) * 2^(-age / half_life), as in R.
+    """
+    gold = night.settings.gold
+    searched = normalised(F.when(F.col("event_type") == "search", F.col("query")))
+    so_far = Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
+    people = events.where("not is_bot").withColumn("search", searched)
+    traced = people.withColumn("led_by", F.coalesce(normalised(F.col("query")), F.last("search", ignorenulls=True).over(so_far)))
+    session = F.struct("user_id", "session_id")
+    searches = traced.where("search is not null").groupBy(F.col("search").alias("query")).agg(
+        F.count_distinct(session).alias("all_sessions")
+    )
+    weights = F.create_map(*(F.lit(x) for pair in gold.event_weights.items() for x in pair))
+    age_days = (F.lit(night.cutoff).cast("double") - F.col("ts").cast("double")) / SECONDS_PER_DAY
+    weight = F.coalesce(weights[F.col("event_type")], F.lit(0.0)) * F.pow(F.lit(2.0), -age_days / gold.half_life_days)
+    led = traced.where(F.col("event_type").isin(*LED_TO) & F.col("led_by").isNotNull() & F.col("item_id").isNotNull())
+    pairs = led.groupBy(F.col("led_by").alias("query"), "item_id").agg(
+        F.sum(weight).alias("weight"),
+        F.count_distinct(session).alias("sessions"),
+        F.max("ts").alias("last_ts"),
+    )
+    # A shop may log the query with the click alone: then the sessions that clicked are all that are known.
+    query_sessions = F.greatest(F.coalesce("all_sessions", F.lit(0)), F.col("sessions"))
+    return (
+        pairs.join(searches, on="query", how="left")
+        .withColumn("query_sessions", query_sessions)
+        .where("weight > 0")
+        .select(*QUERY_ITEMS.column_names)
+    )
+
+
+def normalised(query: Column) -> Column:
+    """Lower case, white space folded and trimmed; null where nothing is left."""
+    folded = F.trim(F.regexp_replace(F.lower(query), r"\s+", " "))
+    return F.when(folded != "", folded)

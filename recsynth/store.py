@@ -1,0 +1,172 @@
+"""The lake: the only module that touches Delta."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DateType
+
+from recsynth.contracts import check_key, check_rows, check_schema, row_checks
+from recsynth.tables import RUN_DATE, TABLES, Table
+
+ABSENT = -1
+
+
+class Store:
+    """Reads and writes declared tables at `<lake>/<layer>/<table>`; each write is checked as it is made."""
+
+    def __init__(self, spark: SparkSession, lake: str, catalog: str = "") -> None:
+        """`catalog`: prefix under which tables are also registered by name, such as `main.shop_`."""
+        self.spark, self.lake, self.catalog = spark, lake.rstrip("/"), catalog
+
+    def path(self, table: Table) -> str:
+        """The table's folder."""
+        return f"{self.lake}/{table.layer}/{table.short}"
+
+    def version(self, table: Table) -> int:
+        """Latest Delta version, or -1 where the table does not exist."""
+        if not DeltaTable.isDeltaTable(self.spark, self.path(table)):
+            return ABSENT
+        return int(DeltaTable.forPath(self.spark, self.path(table)).history(1).select("version").first()[0])  # type: ignore[index]
+
+    def versions(self) -> dict[str, int]:
+        """Latest version of every declared table."""
+        return {name: self.version(table) for name, table in TABLES.items()}
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """All rows, `run_date` included for nightly tables; an absent table reads as empty.
+
+        Raises ContractError if the stored schema is not the declared one.
+        """
+        empty = version == ABSENT or (version is None and self.version(table) == ABSENT)
+        if empty:
+            rows = self.spark.createDataFrame([], table.schema)
+            return rows.withColumn(RUN_DATE, F.lit(None).cast("date")) if table.nightly else rows
+        reader = self.spark.read.format("delta")
+        rows = (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
+        check_schema(table, rows.drop(RUN_DATE).schema)
+        return rows
+
+    def read_night(self, table: Table, run_date: date) -> DataFrame:
+        """The rows of one night as a stage sees them: without `run_date`."""
+        return self.read(table).where(F.col(RUN_DATE) == F.lit(run_date)).select(*table.column_names)
+
+    def read_before(self, table: Table, cutoff: datetime, as_of: date) -> DataFrame:
+        """The rows before the cut-off; where the time column is a shop-local day, those of days before the as-of date."""
+        rows = self.read(table)
+        if table.time is None:
+            return rows
+        is_day = isinstance(rows.schema[table.time].dataType, DateType)
+        return rows.where(F.col(table.time) < F.lit(as_of if is_day else cutoff))
+
+    def write(self, table: Table, rows: DataFrame, run_date: date, stage: str = "") -> int:
+        """Write what a stage returned in the table's declared manner; returns the rows written.
+
+        A nightly table's `run_date` partition is replaced whole (for `ops.metrics`: that stage's part of it).
+        Raises ContractError for schema, row rules or key; the caller then restores the version before.
+        """
+        night = str(run_date)
+        check_schema(table, rows.schema, night)
+        rows = rows.select(*table.column_names)
+        self._create(table)
+        observation = Observation()
+        checked = rows.observe(observation, *row_checks(table), *self._touched(table))
+        if table.write == "merge":
+            return self._merge(table, checked, observation, night)
+        if table.nightly:
+            checked = checked.withColumn(RUN_DATE, F.lit(run_date))
+        self._overwrite(table, checked, run_date, stage)
+        observed = observation.get
+        count = check_rows(table, observed, night)
+        if table.write != "append":
+            check_key(table, self._written(table, run_date, stage, observed), night)
+        return count
+
+    def restore(self, table: Table, version: int) -> None:
+        """Put an earlier version back as the latest; version -1 removes the table."""
+        current = self.version(table)
+        if current == version:
+            return
+        if version == ABSENT:
+            self.delete_folder(self.path(table))
+        else:
+            DeltaTable.forPath(self.spark, self.path(table)).restoreToVersion(version)
+
+    def delete(self, table: Table, condition: str) -> None:
+        """Delete the rows that satisfy a SQL condition."""
+        if self.version(table) != ABSENT:
+            DeltaTable.forPath(self.spark, self.path(table)).delete(condition)
+
+    def delete_folder(self, path: str) -> None:
+        """Remove a folder on whatever file system it lies."""
+        jvm, conf = self.spark._jvm, self.spark._jsc.hadoopConfiguration()  # type: ignore[union-attr]
+        folder = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
+        folder.getFileSystem(conf).delete(folder, True)
+
+    def _create(self, table: Table) -> None:
+        if DeltaTable.isDeltaTable(self.spark, self.path(table)):
+            return
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
+        for column in table.columns:
+            builder = builder.addColumn(column.name, column.type, comment=column.meaning)
+        if table.nightly:
+            builder = builder.addColumn(RUN_DATE, "date", comment="as-of date of the night")
+        if table.partition_by:
+            builder = builder.partitionedBy(*table.partition_by)
+        builder.execute()
+        self._register(table)
+
+    def _register(self, table: Table) -> None:
+        if self.catalog:
+            schema = f"{self.catalog}{table.layer}"
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.short} USING delta LOCATION '{self.path(table)}'")
+
+    def _touched(self, table: Table) -> list[F.Column]:  # type: ignore[name-defined]
+        return [F.collect_set(table.partition[0]).alias("touched")] if table.write == "partitions" else []
+
+    def _overwrite(self, table: Table, rows: DataFrame, run_date: date, stage: str) -> None:
+        writer = rows.write.format("delta").mode("append" if table.write == "append" else "overwrite")
+        if table.write == "partitions":
+            writer = writer.option("partitionOverwriteMode", "dynamic")
+        if table.nightly:
+            writer = writer.option("replaceWhere", self._part(table, run_date, stage))
+        writer.save(self.path(table))
+
+    def _part(self, table: Table, run_date: date, stage: str) -> str:
+        night = f"{RUN_DATE} = '{run_date}'"
+        return f"{night} AND stage = '{stage}'" if "stage" in table.partition else night
+
+    def _written(self, table: Table, run_date: date, stage: str, observed: dict[str, object]) -> DataFrame:
+        rows = self.read(table)
+        if table.nightly:
+            return rows.where(self._part(table, run_date, stage))
+        if table.write == "partitions":
+            return rows.where(F.col(table.partition[0]).isin(*(observed["touched"] or [None])))  # type: ignore[misc]
+        return rows
+
+    def _merge(self, table: Table, rows: DataFrame, observation: Observation, night: str) -> int:
+        # A MERGE may read its source twice: what a model computed must neither be paid twice nor differ.
+        with _persisted(rows) as source:
+            source.count()
+            count = check_rows(table, observation.get, night)
+            if count:
+                check_key(table, source, night)
+                same = " AND ".join(f"old.{k} = new.{k}" for k in table.key)
+                target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
+                target.merge(source.alias("new"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            return count
+
+
+@contextmanager
+def _persisted(rows: DataFrame) -> Iterator[DataFrame]:
+    rows.persist()
+    try:
+        yield rows
+    finally:
+        rows.unpersist()
