@@ -92,7 +92,9 @@ class Ledger:
             finished = self.store.read(STAGE_RUNS).where(F.col("run_id") == run_id).orderBy("started_at")
             for run in finished.collect():  # one row a stage
                 right |= run.versions_written
-        changed = [n for n, v in right.items() if n != PUBLISHED.name and self.store.version(TABLES[n]) != v]
+        # A date that was taken back before its tables changed stays back, unless all is as it was at the start.
+        right = {n: v for n, v in right.items() if to_start or n != PUBLISHED.name}
+        changed = [n for n, v in right.items() if self.store.version(TABLES[n]) != v]
         for name in changed:
             self.store.restore(TABLES[name], right[name])
         return changed

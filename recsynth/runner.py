@@ -60,6 +60,11 @@ class Runner:
             has_run = has_run or _is_nightly(stage)
         return has_run
 
+    def is_complete(self) -> bool:
+        """Whether every nightly stage is done as the settings, the code and the input now ask for."""
+        done = self._done | self.ledger.fingerprints(self.night.as_of)
+        return all(done.get(s.name) == self._fingerprints.get(s.name) for s in self.stages if _is_nightly(s))
+
     def fingerprint(self, stage: Stage) -> str:
         """What the stage's result depends on: settings, code, date and the content that it reads.
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from importlib.metadata import version
+from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from recsynth.settings import SparkSettings
@@ -21,16 +25,28 @@ _DEFAULTS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
-    "spark.ui.showConsoleProgress": "false",
     "spark.sql.debug.maxToStringFields": "200",
 }
 
 
-def _has_delta_jar() -> bool:
-    import pyspark
+_JARS = Path(pyspark.__file__).parent / "jars"
 
-    jars = os.path.join(os.path.dirname(pyspark.__file__), "jars")
-    return any(name.startswith("delta-spark") for name in os.listdir(jars))
+
+def _has_delta_jar() -> bool:
+    return any(_JARS.glob("delta-spark*.jar"))
+
+
+def install_delta_jar() -> None:
+    """Put Delta's jars beside Spark's own, so that no later run needs a network."""
+    if _has_delta_jar():
+        return
+    with tempfile.TemporaryDirectory() as ivy:
+        builder = SparkSession.builder.master("local[1]").config("spark.jars.packages", DELTA_PACKAGE)
+        builder.config("spark.jars.ivy", ivy).config("spark.ui.enabled", "false").getOrCreate().stop()
+        # The rest of what was resolved ships with Spark already.
+        for group in ("io.delta", "io.unitycatalog"):
+            for jar in Path(ivy, "jars").glob(f"{group}_*.jar"):
+                shutil.copy(jar, _JARS / jar.name.removeprefix(f"{group}_"))
 
 
 def session(name: str, settings: SparkSettings) -> SparkSession:
@@ -45,9 +61,14 @@ def session(name: str, settings: SparkSettings) -> SparkSession:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
         if not _has_delta_jar():
             builder = builder.config("spark.jars.packages", DELTA_PACKAGE)
+    builder = builder.config("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
     builder = builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
     for key, value in {**_DEFAULTS, **settings.extra}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+if __name__ == "__main__":
+    install_delta_jar()

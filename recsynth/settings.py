@@ -29,6 +29,7 @@ class PathSettings(Section):
 
     landing: str = Field("data/landing", description="Folder with the shop's files; made by the simulator if absent and `simulate` is on.")
     lake: str = Field("data/lake", description="Folder of the Delta tables, `<lake>/<layer>/<table>`.")
+    catalog: str = Field("", description="Prefix of schema names under which tables are registered too, such as `main.shop_`; empty: paths alone.")
     report: str = Field("data/report", description="Folder of the pages, `<report>/<date>/index.html`.")
 
 

@@ -49,7 +49,7 @@ class Store:
             return rows.withColumn(RUN_DATE, F.lit(None).cast("date")) if table.nightly else rows
         reader = self.spark.read.format("delta")
         rows = (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
-        check_schema(table, rows.drop(RUN_DATE).schema)
+        check_schema(table, (rows.drop(RUN_DATE) if table.nightly else rows).schema)
         return rows
 
     def read_night(self, table: Table, run_date: date) -> DataFrame:

@@ -1,0 +1,37 @@
+# Two commands do all of their own set-up: `make nightly` and `make test`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+CONFIG ?= conf/default.toml
+AS_OF ?= 2025-04-17
+RECSYNTH_DATA ?= ../shared/data
+export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
+export RECSYNTH_DATA
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: nightly test lint bench bench-quality install clean
+
+nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
+	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
+
+test: .venv/installed  ## run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: bench-quality  ## every measured figure
+
+bench-quality: .venv/installed  ## the night on Online Retail, judged on the 28 days after three dates
+	$(BIN)/python tests/benchmarks/quality.py --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+
+install: .venv/installed  ## the local environment alone
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m recsynth.session
+	touch $@
+
+clean:  ## remove the environment and everything that a night wrote
+	rm -rf .venv data

@@ -1,0 +1,107 @@
+"""One night from landing to page: lock, recover, run, publish, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from recsynth.errors import ContractError, InputError, RecsynthError
+from recsynth.ledger import Ledger
+from recsynth.lock import lake_lock
+from recsynth.pipeline import STAGES
+from recsynth.report.page import write_page
+from recsynth.runner import Choice, Runner
+from recsynth.settings import Settings
+from recsynth.shop.landing import simulate
+from recsynth.stage import Night, Stage
+from recsynth.store import Store
+from recsynth.tables import RUN_DATE, TABLES
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+
+
+def run_night(
+    spark: SparkSession, settings: Settings, as_of: date, choice: Choice | None = None, stages: Sequence[Stage] = STAGES
+) -> Path:
+    """Run the night of a date and return its page.
+
+    A stage that is done is not done again; what a dead run left half done is put back first; the date is
+    published once every stage is done. Raises a RecsynthError with everything put back as it was: after bad
+    input to the start of the run, after any other failure to the end of the last finished stage.
+    """
+    night = Night(f"{as_of}-{uuid.uuid4().hex[:8]}", as_of, datetime.now(UTC), settings)
+    store = Store(spark, settings.paths.lake, settings.paths.catalog)
+    landing = Path(settings.paths.landing)
+    if settings.simulate and not landing.exists():
+        log.info("simulating a shop of %d users into %s", settings.shop.users, landing)
+        simulate(spark, settings.shop, settings.seed, landing)
+    with lake_lock(settings.paths.lake, night.run_id):
+        check_schema_version(settings.paths.lake)
+        ledger = Ledger(store)
+        for table in ledger.recover():
+            log.warning("%s: put back what a dead run left", table)
+        ledger.begin(night)
+        try:
+            _run(Runner(store, ledger, night, stages), choice or Choice())
+        except BaseException as error:
+            _put_back(ledger, night, error)
+            raise
+        finally:
+            shutil.rmtree(night.work, ignore_errors=True)
+        ledger.end(night)
+        return page(store, night)
+
+
+def page(store: Store, night: Night) -> Path:
+    """Write the page of a night from its tables."""
+    frames = {t.short: store.read_night(t, night.as_of) if t.nightly else store.read(t) for t in TABLES.values()}
+    frames["stage_runs"] = frames["stage_runs"].where(F.col(RUN_DATE) == F.lit(night.as_of))
+    return write_page(frames, night, Path(night.settings.paths.report))
+
+
+def nights(first: date, last: date, step_days: int = 1) -> Iterable[date]:
+    """The as-of dates of a backfill, oldest first, both ends included."""
+    count = (last - first).days // step_days + 1
+    return (first + timedelta(days=i * step_days) for i in range(count))
+
+
+def check_schema_version(lake: str) -> None:
+    """Raise ContractError if the lake was written by another version of the tables; mark a new lake."""
+    marker = Path(lake) / "_recsynth.json"
+    if not marker.exists():
+        marker.write_text(json.dumps({"schema_version": SCHEMA_VERSION}))
+    try:
+        found = json.loads(marker.read_text()).get("schema_version")
+    except (json.JSONDecodeError, AttributeError):
+        found = marker.read_text()[:40]
+    if found != SCHEMA_VERSION:
+        raise ContractError(str(marker), "schema_version", str(SCHEMA_VERSION), str(found))
+
+
+def _run(runner: Runner, choice: Choice) -> None:
+    names = [stage.name for stage in runner.stages]
+    for name in filter(None, (choice.from_stage, choice.only)):
+        if name not in names:
+            raise InputError("stage", f"one of {', '.join(names)}", name)
+    runner.run(choice)
+    as_of = runner.night.as_of
+    if runner.is_complete() and not runner.ledger.is_published(as_of):
+        runner.ledger.publish(runner.night)
+        log.info("published %s", as_of)
+
+
+def _put_back(ledger: Ledger, night: Night, error: BaseException) -> None:
+    restored = ledger.put_back(night.run_id, to_start=isinstance(error, InputError))
+    ledger.end(night, f"{type(error).__name__}: {error}".splitlines()[0][:500])
+    if not isinstance(error, RecsynthError):
+        log.error("%s failed; put back: %s", night.run_id, ", ".join(restored) or "nothing")

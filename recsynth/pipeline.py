@@ -1,0 +1,97 @@
+"""The night, in order: every stage with the tables it reads and writes."""
+
+from __future__ import annotations
+
+from recsynth.bronze.land import land
+from recsynth.candidates.candidates import candidates
+from recsynth.evaluation.evaluate import evaluate
+from recsynth.gold.histories import histories
+from recsynth.gold.interactions import interactions
+from recsynth.gold.item_text import item_text
+from recsynth.gold.query_items import query_items
+from recsynth.inference.embed_texts import embed_texts
+from recsynth.inference.embed_users import embed_users
+from recsynth.ranking.features import features
+from recsynth.ranking.new_items import new_items
+from recsynth.ranking.recommend import recommend
+from recsynth.ranking.search_results import search_results
+from recsynth.ranking.similar_items import similar_items
+from recsynth.silver.accounting import account
+from recsynth.silver.clean import clean
+from recsynth.silver.items import items
+from recsynth.silver.reviews import reviews
+from recsynth.stage import Stage
+from recsynth.training.train import train
+
+ALL_TIME = frozenset({"silver.events", "silver.item_records"})
+ALL_NIGHTS = frozenset({"model.models"})
+
+STAGES: tuple[Stage, ...] = (
+    Stage("land", ("bronze.landed_files", "bronze.rows"), ("bronze.landed_files", "bronze.rows"), land),
+    Stage(
+        "clean",
+        ("bronze.rows", "bronze.landed_files", "silver.cleaned_files", "silver.events", "silver.item_records"),
+        ("silver.events", "silver.item_records", "silver.quarantine", "silver.cleaned_files"),
+        clean,
+        sees_future=ALL_TIME,
+    ),
+    Stage(
+        "account",
+        ("bronze.landed_files", "silver.events", "silver.item_records", "silver.quarantine"),
+        ("ops.metrics",),
+        account,
+        sees_future=ALL_TIME,
+    ),
+    Stage("items", ("silver.item_records",), ("silver.items",), items, sees_future=ALL_TIME),
+    Stage("reviews", ("silver.events",), ("silver.reviews",), reviews, sees_future=ALL_TIME),
+    Stage(
+        "interactions",
+        ("silver.events",),
+        ("gold.interactions", "gold.window_interactions", "gold.window_labels"),
+        interactions,
+    ),
+    Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
+    Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
+    Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
+    Stage(
+        "train",
+        (
+            "gold.window_histories", "gold.window_interactions", "gold.window_labels",
+            "gold.item_text", "gold.query_items", "model.models",
+        ),
+        ("model.models", "ops.metrics"),
+        train,
+        sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "embed_texts",
+        ("gold.item_text", "gold.query_items", "model.models", "model.item_embeddings"),
+        ("model.item_embeddings",),
+        embed_texts,
+        sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "embed_users",
+        ("gold.histories", "gold.window_histories", "gold.item_text", "model.item_embeddings", "model.models"),
+        ("model.user_embeddings",),
+        embed_users,
+        sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "candidates",
+        (
+            "gold.interactions", "gold.window_interactions", "gold.histories", "gold.window_histories",
+            "gold.item_text", "model.item_embeddings", "model.user_embeddings", "model.models", "silver.events",
+        ),
+        ("rank.candidates",),
+        candidates,
+        sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "evaluate",
+        ("silver.events", "output.recommendations", "rank.candidates", "gold.item_text", "gold.interactions"),
+        ("ops.metrics",),
+        evaluate,
+        sees_future=ALL_TIME,
+    ),
+)
