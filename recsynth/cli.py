@@ -20,7 +20,9 @@ def arguments(description: str, is_dated: bool = True) -> argparse.ArgumentParse
     parser.add_argument("--config", required=True, metavar="FILE", help="TOML settings, see conf/README.md")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one setting")
     if is_dated:
-        parser.add_argument("--as-of", required=True, metavar="YYYY-MM-DD", help="only what happened before this day is seen")
+        parser.add_argument(
+            "--as-of", required=True, metavar="YYYY-MM-DD", help="only what happened before this day is seen"
+        )
     return parser
 
 
@@ -39,7 +41,9 @@ def day(text: str) -> date:
 
 def run(job: Callable[[], None]) -> None:
     """Run a job: progress goes to stderr; a clear error is one line and its own exit code."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
     logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         job()

@@ -40,7 +40,9 @@ def check_rows(table: Table, observed: Mapping[str, int], run_date: str = "") ->
     """Raise ContractError for the first rule that some row breaks; return the number of rows."""
     for alias, column, rule, _ in _rules(table):
         if observed.get(alias):
-            raise ContractError(table.name, column, rule, f"{observed[alias]} of {observed['rows']} rows break it", run_date)
+            raise ContractError(
+                table.name, column, rule, f"{observed[alias]} of {observed['rows']} rows break it", run_date
+            )
     return int(observed.get("rows", 0))
 
 

@@ -47,8 +47,18 @@ class Ledger:
 
     def finished(self, night: Night, run: StageRun) -> None:
         """Write a stage as finished; until then a later run would put its tables back."""
-        row = (night.run_id, night.as_of, run.stage, run.status, run.fingerprint, run.versions_read,
-               run.versions_written, run.rows_written, run.seconds, run.started_at)
+        row = (
+            night.run_id,
+            night.as_of,
+            run.stage,
+            run.status,
+            run.fingerprint,
+            run.versions_read,
+            run.versions_written,
+            run.rows_written,
+            run.seconds,
+            run.started_at,
+        )
         self.store.write(STAGE_RUNS, self.spark.createDataFrame([row], STAGE_RUNS.schema), night.as_of)
 
     def fingerprints(self, as_of: date) -> dict[str, str]:
@@ -103,8 +113,18 @@ class Ledger:
         row = self.store.read(RUNS).where(F.col("run_id") == run_id).select("versions_at_start").first()
         return dict(row[0]) if row else {}
 
-    def _write_run(self, night: Night, status: str, ended: datetime | None, error: str | None,
-                   versions: dict[str, int]) -> None:
-        row = (night.run_id, night.as_of, status, night.settings.seed, night.settings.config_hash, versions,
-               night.started_at, ended, error)
+    def _write_run(
+        self, night: Night, status: str, ended: datetime | None, error: str | None, versions: dict[str, int]
+    ) -> None:
+        row = (
+            night.run_id,
+            night.as_of,
+            status,
+            night.settings.seed,
+            night.settings.config_hash,
+            versions,
+            night.started_at,
+            ended,
+            error,
+        )
         self.store.write(RUNS, self.spark.createDataFrame([row], RUNS.schema), night.as_of)

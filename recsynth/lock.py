@@ -41,8 +41,10 @@ def _acquire(path: Path, holder: dict[str, object]) -> None:
     except FileExistsError:
         found = _holder(path)
         if not _is_dead(found):
-            raise LakeBusyError(f"{path}: expected no other run, found run {found.get('run_id')} "
-                                f"on {found.get('host')}, process {found.get('pid')}") from None
+            raise LakeBusyError(
+                f"{path}: expected no other run, found run {found.get('run_id')} "
+                f"on {found.get('host')}, process {found.get('pid')}"
+            ) from None
         path.unlink(missing_ok=True)
         _acquire(path, holder)
 

@@ -11,11 +11,6 @@ from recsynth.gold.item_text import item_text
 from recsynth.gold.query_items import query_items
 from recsynth.inference.embed_texts import embed_texts
 from recsynth.inference.embed_users import embed_users
-from recsynth.ranking.features import features
-from recsynth.ranking.new_items import new_items
-from recsynth.ranking.recommend import recommend
-from recsynth.ranking.search_results import search_results
-from recsynth.ranking.similar_items import similar_items
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.silver.items import items
@@ -56,8 +51,12 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "train",
         (
-            "gold.window_histories", "gold.window_interactions", "gold.window_labels",
-            "gold.item_text", "gold.query_items", "model.models",
+            "gold.window_histories",
+            "gold.window_interactions",
+            "gold.window_labels",
+            "gold.item_text",
+            "gold.query_items",
+            "model.models",
         ),
         ("model.models", "ops.metrics"),
         train,
@@ -80,8 +79,15 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "candidates",
         (
-            "gold.interactions", "gold.window_interactions", "gold.histories", "gold.window_histories",
-            "gold.item_text", "model.item_embeddings", "model.user_embeddings", "model.models", "silver.events",
+            "gold.interactions",
+            "gold.window_interactions",
+            "gold.histories",
+            "gold.window_histories",
+            "gold.item_text",
+            "model.item_embeddings",
+            "model.user_embeddings",
+            "model.models",
+            "silver.events",
         ),
         ("rank.candidates",),
         candidates,

@@ -56,7 +56,9 @@ class Runner:
             self._unpublish_once(has_run, stage)
             log.info("%s: running", label)
             seconds, rows = self._execute(stage, fingerprint)
-            log.info("%s: %s in %.1f s", label, ", ".join(f"{n} {r:,}" for n, r in rows.items()) or "nothing new", seconds)
+            log.info(
+                "%s: %s in %.1f s", label, ", ".join(f"{n} {r:,}" for n, r in rows.items()) or "nothing new", seconds
+            )
             has_run = has_run or _is_nightly(stage)
         return has_run
 
@@ -94,7 +96,9 @@ class Runner:
         night = self.night
         if table.nightly and table.name in stage.sees_nights:
             rows, run_date = self.store.read(table), F.col(RUN_DATE)
-            return rows.where(run_date < F.lit(night.as_of) if table.name in stage.writes else run_date <= F.lit(night.as_of))
+            return rows.where(
+                run_date < F.lit(night.as_of) if table.name in stage.writes else run_date <= F.lit(night.as_of)
+            )
         if table.nightly:
             return self.store.read_night(table, night.as_of)
         if table.name in stage.sees_future:
@@ -106,11 +110,16 @@ class Runner:
         read = {name: self.store.version(TABLES[name]) for name in stage.reads}
         night = replace(self.night, data_versions=read)
         results = _by_name(stage, stage.function(**self.frames(stage), night=night))
-        rows = {name: self.store.write(TABLES[name], results[TABLES[name].short], night.as_of, stage.name)
-                for name in stage.writes if TABLES[name].short in results}
+        rows = {
+            name: self.store.write(TABLES[name], results[TABLES[name].short], night.as_of, stage.name)
+            for name in stage.writes
+            if TABLES[name].short in results
+        }
         written = {name: self.store.version(TABLES[name]) for name in rows}
         seconds = time.monotonic() - clock
-        self.ledger.finished(night, StageRun(stage.name, "complete", fingerprint, read, written, rows, seconds, started))
+        self.ledger.finished(
+            night, StageRun(stage.name, "complete", fingerprint, read, written, rows, seconds, started)
+        )
         self.store.spark.catalog.clearCache()  # A stage returns lazy frames: what it persisted is free only now.
         return seconds, rows
 

@@ -27,9 +27,15 @@ from recsynth.training.settings import TrainingSettings
 class PathSettings(Section):
     """Where the night reads and writes."""
 
-    landing: str = Field("data/landing", description="Folder with the shop's files; made by the simulator if absent and `simulate` is on.")
+    landing: str = Field(
+        "data/landing",
+        description="Folder with the shop's files; made by the simulator if absent and `simulate` is on.",
+    )
     lake: str = Field("data/lake", description="Folder of the Delta tables, `<lake>/<layer>/<table>`.")
-    catalog: str = Field("", description="Prefix of schema names under which tables are registered too, such as `main.shop_`; empty: paths alone.")
+    catalog: str = Field(
+        "",
+        description="Prefix of schemas under which tables are also registered, such as `main.shop_`; empty: paths.",
+    )
     report: str = Field("data/report", description="Folder of the pages, `<report>/<date>/index.html`.")
 
 
@@ -38,7 +44,9 @@ class SparkSettings(Section):
 
     master: str = Field("local[2]", description="Master URL when no spark-submit gave one.")
     driver_memory: str = Field("3g", description="Heap of the driver, which in local mode is all of Spark.")
-    shuffle_partitions: int = Field(4, ge=1, description="Partitions after a shuffle; adaptive execution merges small ones.")
+    shuffle_partitions: int = Field(
+        4, ge=1, description="Partitions after a shuffle; adaptive execution merges small ones."
+    )
     extra: dict[str, str] = Field(default_factory=dict, description="Any further Spark setting by its own name.")
 
 
@@ -112,7 +120,5 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = [
-        f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, found {e.get('input')!r}" for e in error.errors()
-    ]
+    lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, found {e.get('input')!r}" for e in error.errors()]
     return "; ".join(lines)

@@ -10,9 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-BLOCK_SCHEMA = (
-    "block int, user_ids array<string>, indptr array<int>, indices array<int>, data array<float>"
-)
+BLOCK_SCHEMA = "block int, user_ids array<string>, indptr array<int>, indices array<int>, data array<float>"
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,10 @@ def sparse_view(interactions: DataFrame, block_count: int, value: str = "weight"
     lie. A block holds about users / block_count rows: choose block_count so that one fits an executor.
     """
     everything = Window.orderBy("item_id")  # one row an item: a catalogue, not a clickstream
-    items = interactions.select("item_id").distinct().select(
-        "item_id", (F.row_number().over(everything) - 1).cast("int").alias("item_index")
+    items = (
+        interactions.select("item_id")
+        .distinct()
+        .select("item_id", (F.row_number().over(everything) - 1).cast("int").alias("item_index"))
     )
     block = F.pmod(F.xxhash64("user_id"), F.lit(block_count)).cast("int")
     cells = interactions.join(F.broadcast(items), on="item_id", how="inner").select(
@@ -48,7 +48,13 @@ def _to_csr(cells: pd.DataFrame) -> pd.DataFrame:
     cells = cells.sort_values(["user_id", "item_index"])
     user_ids, counts = np.unique(cells.user_id.to_numpy(dtype=object), return_counts=True)
     indptr = np.concatenate([[0], np.cumsum(counts)])
-    row = (int(cells.block.iloc[0]), user_ids.tolist(), indptr.tolist(), cells.item_index.tolist(), cells.value.tolist())
+    row = (
+        int(cells.block.iloc[0]),
+        user_ids.tolist(),
+        indptr.tolist(),
+        cells.item_index.tolist(),
+        cells.value.tolist(),
+    )
     return pd.DataFrame([row], columns=["block", "user_ids", "indptr", "indices", "data"])
 
 

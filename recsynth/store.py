@@ -57,7 +57,7 @@ class Store:
         return self.read(table).where(F.col(RUN_DATE) == F.lit(run_date)).select(*table.column_names)
 
     def read_before(self, table: Table, cutoff: datetime, as_of: date) -> DataFrame:
-        """The rows before the cut-off; where the time column is a shop-local day, those of days before the as-of date."""
+        """The rows before the cut-off; where the time column is a shop-local day, before the as-of date."""
         rows = self.read(table)
         if table.time is None:
             return rows
@@ -125,7 +125,9 @@ class Store:
         if self.catalog:
             schema = f"{self.catalog}{table.layer}"
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            self.spark.sql(f"CREATE TABLE IF NOT EXISTS {schema}.{table.short} USING delta LOCATION '{self.path(table)}'")
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {schema}.{table.short} USING delta LOCATION '{self.path(table)}'"
+            )
 
     def _touched(self, table: Table) -> list[F.Column]:  # type: ignore[name-defined]
         return [F.collect_set(table.partition[0]).alias("touched")] if table.write == "partitions" else []
@@ -147,7 +149,7 @@ class Store:
         if table.nightly:
             return rows.where(self._part(table, run_date, stage))
         if table.write == "partitions":
-            return rows.where(F.col(table.partition[0]).isin(*(observed["touched"] or [None])))  # type: ignore[misc]
+            return rows.where(F.col(table.partition[0]).isin(*(observed["touched"] or [None])))
         return rows
 
     def _merge(self, table: Table, rows: DataFrame, observation: Observation, night: str) -> int:

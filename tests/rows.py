@@ -21,22 +21,44 @@ def table(spark: SparkSession, declared: Table, rows: Sequence[dict[str, Any]]) 
 
 
 def events(spark: SparkSession, rows: Sequence[tuple[Any, ...]], **same: Any) -> DataFrame:
-    """silver.events of (user_id, item_id, event_type, ts[, quantity[, query]]); each is its own order and session day."""
-    return table(spark, EVENTS, [
-        {
-            "event_id": f"e{i:04d}", "user_id": r[0], "item_id": r[1], "event_type": r[2], "ts": r[3],
-            "event_date": r[3].date(), "quantity": r[4] if len(r) > 4 else 1, "query": r[5] if len(r) > 5 else None,
-            "price": Decimal("1.5"), "currency": "GBP", "session_id": f"{r[0]}/{r[3].date()}", "order_id": f"o{i}",
-            "source": "test", "is_bot": False, "copies": 1, **same,
-        }
-        for i, r in enumerate(rows)
-    ])
+    """silver.events of (user_id, item_id, event_type, ts[, quantity[, query]]); each is an order of its own."""
+    return table(
+        spark,
+        EVENTS,
+        [
+            {
+                "event_id": f"e{i:04d}",
+                "user_id": r[0],
+                "item_id": r[1],
+                "event_type": r[2],
+                "ts": r[3],
+                "event_date": r[3].date(),
+                "quantity": r[4] if len(r) > 4 else 1,
+                "query": r[5] if len(r) > 5 else None,
+                "price": Decimal("1.5"),
+                "currency": "GBP",
+                "session_id": f"{r[0]}/{r[3].date()}",
+                "order_id": f"o{i}",
+                "source": "test",
+                "is_bot": False,
+                "copies": 1,
+                **same,
+            }
+            for i, r in enumerate(rows)
+        ],
+    )
 
 
 def item_record(item_id: str, seen_date: date, **fields: Any) -> dict[str, Any]:
     """A row of silver.item_records."""
-    return {"source": "test", "item_id": item_id, "record_hash": str(sorted(fields.items())), "seen_date": seen_date,
-            "copies": 1, **fields}
+    return {
+        "source": "test",
+        "item_id": item_id,
+        "record_hash": str(sorted(fields.items())),
+        "seen_date": seen_date,
+        "copies": 1,
+        **fields,
+    }
 
 
 def item_records(spark: SparkSession, rows: Sequence[dict[str, Any]]) -> DataFrame:

@@ -31,8 +31,18 @@ def count_events(events: DataFrame, night: Night) -> Frames:
 
 def pairs(histories: DataFrame, night: Night) -> DataFrame:
     made = [
-        {"user_id": r.user_id, "item_id": r.events[0].item_id, "weight": 1.0, "views": 0, "carts": 0, "purchases": 1,
-         "quantity": 1, "opinions": 0, "first_ts": BEFORE, "last_ts": BEFORE}
+        {
+            "user_id": r.user_id,
+            "item_id": r.events[0].item_id,
+            "weight": 1.0,
+            "views": 0,
+            "carts": 0,
+            "purchases": 1,
+            "quantity": 1,
+            "opinions": 0,
+            "first_ts": BEFORE,
+            "last_ts": BEFORE,
+        }
         for r in histories.collect()
     ]
     return table(histories.sparkSession, INTERACTIONS, made)

@@ -18,10 +18,15 @@ def plain_twin(pairs: pd.DataFrame) -> tuple[list[str], list[str], csr_matrix]:
 
 def test_equals_the_plain_twin_however_the_rows_lie(spark: SparkSession) -> None:
     rng = np.random.default_rng(0)
-    drawn = pd.DataFrame({"user_id": rng.integers(0, 20, 150).astype(str), "item_id": rng.integers(0, 30, 150).astype(str)})
+    drawn = pd.DataFrame(
+        {"user_id": rng.integers(0, 20, 150).astype(str), "item_id": rng.integers(0, 30, 150).astype(str)}
+    )
     pairs = drawn.drop_duplicates().assign(weight=lambda p: np.arange(1.0, len(p) + 1))
     users, items, expected = plain_twin(pairs)
-    for frame in (spark.createDataFrame(pairs), spark.createDataFrame(pairs.sample(frac=1, random_state=1)).repartition(5)):
+    for frame in (
+        spark.createDataFrame(pairs),
+        spark.createDataFrame(pairs.sample(frac=1, random_state=1)).repartition(5),
+    ):
         view = sparse_view(frame, block_count=3)
         index = {r.item_id: r.item_index for r in view.items.collect()}
         assert index == {item: i for i, item in enumerate(items)}

@@ -57,7 +57,9 @@ def test_stages_share_the_metrics_of_a_night(spark: SparkSession, store: Store) 
 
 def test_only_touched_partitions_are_replaced(spark: SparkSession, store: Store) -> None:
     day1 = events(spark, [("a", "x", "view", NOON)])
-    day2 = day1.withColumns({"ts": F.expr("ts + interval 1 day"), "event_date": F.date_add("event_date", 1), "event_id": F.lit("n")})
+    day2 = day1.withColumns(
+        {"ts": F.expr("ts + interval 1 day"), "event_date": F.date_add("event_date", 1), "event_id": F.lit("n")}
+    )
     store.write(EVENTS, day1.union(day2), FIRST)
     store.write(EVENTS, day2.withColumn("event_id", F.lit("m")), FIRST)
     store.write(EVENTS, day1.where("false"), FIRST)
@@ -65,8 +67,16 @@ def test_only_touched_partitions_are_replaced(spark: SparkSession, store: Store)
 
 
 def test_merge_updates_by_key_and_inserts_the_rest(spark: SparkSession, store: Store) -> None:
-    store.write(ITEM_RECORDS, item_records(spark, [item_record("x", FIRST, title="A"), item_record("y", FIRST, title="B")]), FIRST)
-    store.write(ITEM_RECORDS, item_records(spark, [item_record("x", FIRST, title="A") | {"copies": 5}, item_record("z", FIRST)]), FIRST)
+    store.write(
+        ITEM_RECORDS,
+        item_records(spark, [item_record("x", FIRST, title="A"), item_record("y", FIRST, title="B")]),
+        FIRST,
+    )
+    store.write(
+        ITEM_RECORDS,
+        item_records(spark, [item_record("x", FIRST, title="A") | {"copies": 5}, item_record("z", FIRST)]),
+        FIRST,
+    )
     assert {(r.item_id, r.copies) for r in store.read(ITEM_RECORDS).collect()} == {("x", 5), ("y", 1), ("z", 1)}
 
 
@@ -80,11 +90,14 @@ def test_time_is_honest_by_instant_and_by_day(spark: SparkSession, store: Store)
     assert [r.item_id for r in store.read_before(ITEM_RECORDS, cutoff, SECOND).collect()] == ["x"]
 
 
-@pytest.mark.parametrize(("rows", "column", "found"), [
-    ([pair("a", None)], "weight", "1 of 1 rows"),
-    ([pair("a"), pair("b", -1.0)], "weight", "1 of 2 rows"),
-    ([pair("a"), pair("a")], "query, item_id", "twice"),
-])
+@pytest.mark.parametrize(
+    ("rows", "column", "found"),
+    [
+        ([pair("a", None)], "weight", "1 of 1 rows"),
+        ([pair("a"), pair("b", -1.0)], "weight", "1 of 2 rows"),
+        ([pair("a"), pair("a")], "query, item_id", "twice"),
+    ],
+)
 def test_a_broken_rule_names_table_column_and_night(
     spark: SparkSession, store: Store, rows: list[dict[str, object]], column: str, found: str
 ) -> None:

@@ -28,12 +28,18 @@ def histories(events: DataFrame, night: Night) -> Frames:
 def last_events(events: DataFrame, cutoffs: list[datetime], last: int) -> DataFrame:
     """One row per (cutoff, user) with at most `last` events; events of one instant are ordered by their id."""
     latest = Window.partitionBy("cutoff", "user_id").orderBy(F.desc("ts"), F.desc("event_id"))
-    kept = at_cutoffs(events, cutoffs).withColumn("age_rank", F.row_number().over(latest)).where(F.col("age_rank") <= last)
+    kept = (
+        at_cutoffs(events, cutoffs).withColumn("age_rank", F.row_number().over(latest)).where(F.col("age_rank") <= last)
+    )
     event = F.struct("ts", "event_id", "event_type", "item_id", "query")
     return kept.groupBy("cutoff", "user_id").agg(
         F.transform(
             F.sort_array(F.collect_list(event)),
-            lambda e: F.struct(e["ts"].alias("ts"), e["event_type"].alias("event_type"),
-                               e["item_id"].alias("item_id"), e["query"].alias("query")),
+            lambda e: F.struct(
+                e["ts"].alias("ts"),
+                e["event_type"].alias("event_type"),
+                e["item_id"].alias("item_id"),
+                e["query"].alias("query"),
+            ),
         ).alias("events")
     )

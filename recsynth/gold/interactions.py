@@ -37,18 +37,22 @@ def matrix(events: DataFrame, cutoffs: list[datetime], gold: GoldSettings) -> Da
     event_type, quantity = F.col("event_type"), F.coalesce("quantity", F.lit(1))
     is_purchase, is_return = event_type == "purchase", event_type == "return"
     decayed = _weight_of(gold) * F.pow(F.lit(2.0), -_age_days() / F.lit(gold.half_life_days))
-    pairs = at_cutoffs(events, cutoffs).groupBy("cutoff", "user_id", "item_id").agg(
-        F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
-        F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),
-        F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
-        F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
-        F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),
-        F.count_if(event_type == "cart").cast("int").alias("carts"),
-        F.count_distinct(F.when(is_purchase, F.coalesce("order_id", "event_id"))).cast("int").alias("baskets"),
-        F.count_if(event_type.isin("rating", "comment", "share")).cast("int").alias("opinions"),
-        F.avg("rating").alias("rating"),
-        F.min(F.when(~is_return, F.col("ts"))).alias("first_ts"),
-        F.max(F.when(~is_return, F.col("ts"))).alias("last_ts"),
+    pairs = (
+        at_cutoffs(events, cutoffs)
+        .groupBy("cutoff", "user_id", "item_id")
+        .agg(
+            F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
+            F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),
+            F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
+            F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
+            F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),
+            F.count_if(event_type == "cart").cast("int").alias("carts"),
+            F.count_distinct(F.when(is_purchase, F.coalesce("order_id", "event_id"))).cast("int").alias("baskets"),
+            F.count_if(event_type.isin("rating", "comment", "share")).cast("int").alias("opinions"),
+            F.avg("rating").alias("rating"),
+            F.min(F.when(~is_return, F.col("ts"))).alias("first_ts"),
+            F.max(F.when(~is_return, F.col("ts"))).alias("last_ts"),
+        )
     )
     kept = F.when(F.col("bought") > 0, F.greatest(F.lit(0.0), 1 - F.col("returned") / F.col("bought"))).otherwise(0.0)
     weight = F.col("bought_weight") * kept + F.col("other_weight")

@@ -63,8 +63,10 @@ def _plain(text: Column) -> Column:
 
 
 def _titles(item_records: DataFrame) -> DataFrame:
-    seen = item_records.where("title is not null").groupBy("item_id", "title").agg(
-        F.sum("copies").alias("times"), F.max("seen_date").alias("last_seen")
+    seen = (
+        item_records.where("title is not null")
+        .groupBy("item_id", "title")
+        .agg(F.sum("copies").alias("times"), F.max("seen_date").alias("last_seen"))
     )
     # min_by on negated figures, so that the alphabet decides upwards where all else is equal.
     order = F.struct(-F.col("times"), F.date_diff(F.lit("9999-12-31").cast("date"), "last_seen"), F.col("title"))

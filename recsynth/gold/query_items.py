@@ -20,12 +20,18 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
     """
     gold = night.settings.gold
     searched = normalised(F.when(F.col("event_type") == "search", F.col("query")))
-    so_far = Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
+    so_far = (
+        Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
+    )
     people = events.where("not is_bot").withColumn("search", searched)
-    traced = people.withColumn("led_by", F.coalesce(normalised(F.col("query")), F.last("search", ignorenulls=True).over(so_far)))
+    traced = people.withColumn(
+        "led_by", F.coalesce(normalised(F.col("query")), F.last("search", ignorenulls=True).over(so_far))
+    )
     session = F.struct("user_id", "session_id")
-    searches = traced.where("search is not null").groupBy(F.col("search").alias("query")).agg(
-        F.count_distinct(session).alias("all_sessions")
+    searches = (
+        traced.where("search is not null")
+        .groupBy(F.col("search").alias("query"))
+        .agg(F.count_distinct(session).alias("all_sessions"))
     )
     weights = F.create_map(*(F.lit(x) for pair in gold.event_weights.items() for x in pair))
     age_days = (F.lit(night.cutoff).cast("double") - F.col("ts").cast("double")) / SECONDS_PER_DAY

@@ -11,7 +11,13 @@ from recsynth.section import Section
 EventType = Literal["view", "click", "cart", "purchase", "rating", "comment", "share"]
 
 _WEIGHTS: dict[EventType, float] = {
-    "view": 0.1, "click": 0.2, "cart": 0.5, "purchase": 1.0, "rating": 0.3, "comment": 0.3, "share": 0.5,
+    "view": 0.1,
+    "click": 0.2,
+    "cart": 0.5,
+    "purchase": 1.0,
+    "rating": 0.3,
+    "comment": 0.3,
+    "share": 0.5,
 }
 
 
@@ -19,7 +25,9 @@ class WindowSettings(Section):
     """The earlier as-of windows that the ranker learns from."""
 
     count: int = Field(4, ge=1, description="How many earlier cut-offs; one with no event before it brings no rows.")
-    days: int = Field(28, ge=1, description="Length of the window after a cut-off whose purchases are the labels, in days.")
+    days: int = Field(
+        28, ge=1, description="Length of the window after a cut-off whose purchases are the labels, in days."
+    )
     step_days: int = Field(14, ge=1, description="Days between one cut-off and the next earlier one.")
 
 

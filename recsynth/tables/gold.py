@@ -63,7 +63,7 @@ WINDOW_HISTORIES = Table(
 
 WINDOW_LABELS = Table(
     name="gold.window_labels",
-    grain="one row per (cutoff, user, item): bought in the window that follows an earlier cut-off, before the as-of date",
+    grain="one row per (cutoff, user, item): bought in the window after an earlier cut-off",
     writer="interactions",
     key=("cutoff", "user_id", "item_id"),
     columns=(

@@ -35,7 +35,12 @@ STAGE_RUNS = Table(
         column("run_id", "string", "the run"),
         column("run_date", "date", "as-of date"),
         column("stage", "string", "name in the pipeline"),
-        column("status", "string", "complete, or reused from an earlier run of the date", "status in ('complete', 'reused')"),
+        column(
+            "status",
+            "string",
+            "complete, or reused from an earlier run of the date",
+            "status in ('complete', 'reused')",
+        ),
         column("fingerprint", "string", "sha256 of settings, code and what the stage read"),
         column("versions_read", "map<string,bigint>", "table to Delta version"),
         column("versions_written", "map<string,bigint>", "table to Delta version after the stage"),

@@ -30,10 +30,13 @@ NEW_ITEM_RECOMMENDATIONS = Table(
     grain="one row per (run_date, user_id, rank), over items with no interaction before the as-of date",
     writer="new_items",
     key=("user_id", "rank"),
-    columns=(*_USER_LINE, column("score", "double", "match probability p_ij of the language model"),
-             column("reason", "string", "one true sentence"),
-             column("reason_items", "array<string>", "items of the history nearest in text; may be empty"),
-             column("model_version", "string", "language model")),
+    columns=(
+        *_USER_LINE,
+        column("score", "double", "match probability p_ij of the language model"),
+        column("reason", "string", "one true sentence"),
+        column("reason_items", "array<string>", "items of the history nearest in text; may be empty"),
+        column("model_version", "string", "language model"),
+    ),
 )
 
 SIMILAR_ITEMS = Table(

@@ -75,9 +75,22 @@ ITEMS = Table(
         column("item_id", "string", "as the shop writes it"),
         column("valid_from", "timestamp", "start of the first day on which this version was seen, UTC"),
         column("valid_to", "timestamp?", "start of the next version; null while it is the latest"),
-        *(c for c in ITEM_RECORDS.columns if c.name in (
-            "title", "description", "category", "brand", "price", "currency", "attributes", "image_path", "available"
-        )),
+        *(
+            c
+            for c in ITEM_RECORDS.columns
+            if c.name
+            in (
+                "title",
+                "description",
+                "category",
+                "brand",
+                "price",
+                "currency",
+                "attributes",
+                "image_path",
+                "available",
+            )
+        ),
     ),
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructField, StructType
 
 RUN_DATE = "run_date"
 
@@ -39,8 +39,9 @@ class Table:
 
     A `nightly` table holds one complete copy for each night: the store adds `run_date`, replaces that
     partition whole, and a stage reads its own night only. The others say how they are written: `append`,
-    `merge` (update or insert by key), `replace` (whole) or `partitions` (those that the rows touch). `time` names the column by which a stage is
-    kept honest: it sees rows with `time` before the night's cut-off, unless it declares otherwise.
+    `merge` (update or insert by key), `replace` (whole) or `partitions` (those that the rows touch).
+    `time` names the column by which a stage is kept honest: it sees rows with `time` before the night's
+    cut-off, unless it declares otherwise.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Table:
     @cached_property
     def schema(self) -> StructType:
         """The Spark schema that a stage sees, without `run_date`."""
-        return StructType.fromDDL(", ".join(f"`{c.name}` {c.type}" for c in self.columns))
+        return StructType([StructField(c.name, DataType.fromDDL(c.type)) for c in self.columns])
 
     @property
     def column_names(self) -> tuple[str, ...]:

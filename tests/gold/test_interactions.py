@@ -36,11 +36,16 @@ def test_nothing_at_or_after_the_cutoff_counts(spark: SparkSession) -> None:
 
 def test_a_return_takes_off_what_it_cancels(spark: SparkSession) -> None:
     later = DAY0 + timedelta(hours=1)
-    rows = events(spark, [
-        ("a", "x", "purchase", DAY0, 4), ("a", "x", "return", later, 1),
-        ("a", "y", "purchase", DAY0, 2), ("a", "y", "return", later, 2),
-        ("a", "z", "return", later, 5),
-    ])
+    rows = events(
+        spark,
+        [
+            ("a", "x", "purchase", DAY0, 4),
+            ("a", "x", "return", later, 1),
+            ("a", "y", "purchase", DAY0, 2),
+            ("a", "y", "return", later, 2),
+            ("a", "z", "return", later, 5),
+        ],
+    )
     found = by_pair(matrix(rows, [DAY0 + timedelta(days=10)], GOLD))
     assert set(found) == {("a", "x")}
     assert found["a", "x"]["weight"] == pytest.approx(0.75 * 0.5, rel=1e-2)
@@ -54,10 +59,15 @@ def test_each_cutoff_has_its_own_matrix(spark: SparkSession) -> None:
 
 
 def test_labels_are_the_purchases_of_the_window_after_a_cutoff(spark: SparkSession) -> None:
-    rows = events(spark, [
-        ("a", "x", "purchase", DAY0), ("a", "y", "purchase", DAY0 - timedelta(seconds=1)),
-        ("a", "z", "view", DAY0), ("b", "x", "purchase", DAY0 + timedelta(days=7)),
-        ("c", "x", "purchase", DAY0 + timedelta(days=7, seconds=-1)),
-    ])
+    rows = events(
+        spark,
+        [
+            ("a", "x", "purchase", DAY0),
+            ("a", "y", "purchase", DAY0 - timedelta(seconds=1)),
+            ("a", "z", "view", DAY0),
+            ("b", "x", "purchase", DAY0 + timedelta(days=7)),
+            ("c", "x", "purchase", DAY0 + timedelta(days=7, seconds=-1)),
+        ],
+    )
     found = {(r.user_id, r.item_id) for r in labels(rows, [DAY0], 7).collect()}
     assert found == {("a", "x"), ("c", "x")}

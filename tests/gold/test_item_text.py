@@ -15,10 +15,20 @@ AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
-    records = item_records(spark, [item_record(
-        "x", DAY, title="Blue mug", category=["Kitchen", "Mugs"], brand="Ora", attributes={"material": "clay", "colour": "blue"},
-        description="Holds\x00 300 ml!",
-    )])
+    records = item_records(
+        spark,
+        [
+            item_record(
+                "x",
+                DAY,
+                title="Blue mug",
+                category=["Kitchen", "Mugs"],
+                brand="Ora",
+                attributes={"material": "clay", "colour": "blue"},
+                description="Holds\x00 300 ml!",
+            )
+        ],
+    )
     (row,) = item_text(records, events(spark, []), night=night(date(2024, 3, 5))).collect()
     assert row.text == "Blue mug. Kitchen, Mugs. By Ora. colour blue, material clay. Holds 300 ml!"
     assert row.is_cold
@@ -26,17 +36,25 @@ def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
 
 def test_the_title_seen_most_often_wins_then_the_latest_then_the_alphabet(spark: SparkSession) -> None:
     second = date(2024, 3, 2)
-    records = item_records(spark, [
-        item_record("often", DAY, title="Good", copies=3), item_record("often", second, title="Odd", copies=2),
-        item_record("late", DAY, title="Older"), item_record("late", second, title="Newer"),
-        item_record("tie", DAY, title="B"), item_record("tie", DAY, title="A"),
-        item_record("none", DAY),
-    ])
+    records = item_records(
+        spark,
+        [
+            item_record("often", DAY, title="Good", copies=3),
+            item_record("often", second, title="Odd", copies=2),
+            item_record("late", DAY, title="Older"),
+            item_record("late", second, title="Newer"),
+            item_record("tie", DAY, title="B"),
+            item_record("tie", DAY, title="A"),
+            item_record("none", DAY),
+        ],
+    )
     found = {r.item_id: r.title for r in item_text(records, events(spark, []), night=night(date(2024, 3, 5))).collect()}
     assert found == {"often": "Good", "late": "Newer", "tie": "A", "none": "none"}
 
 
 def test_an_item_without_a_record_is_known_by_its_events(spark: SparkSession) -> None:
-    (row,) = item_text(item_records(spark, []), events(spark, [("a", "x", "purchase", AT)]), night=night(date(2024, 3, 5))).collect()
+    (row,) = item_text(
+        item_records(spark, []), events(spark, [("a", "x", "purchase", AT)]), night=night(date(2024, 3, 5))
+    ).collect()
     assert (row.title, row.text, row.price, row.is_cold) == ("x", "x.", Decimal("1.5000"), False)
     assert row.first_seen == AT.replace(tzinfo=None)

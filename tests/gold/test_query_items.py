@@ -17,16 +17,19 @@ def minute(n: int) -> datetime:
 
 
 def test_an_event_is_credited_to_the_last_search_before_it_in_its_session(spark: SparkSession) -> None:
-    rows = events(spark, [
-        ("a", "x", "click", minute(0)),
-        ("a", None, "search", minute(1), None, " Red  MUG "),
-        ("a", "x", "click", minute(2)),
-        ("a", None, "search", minute(3), None, "lamp"),
-        ("a", "y", "purchase", minute(4)),
-        ("a", "z", "view", minute(5)),
-        ("b", None, "search", minute(1), None, "red mug"),
-        ("b", "x", "click", minute(2) + timedelta(days=1)),
-    ])
+    rows = events(
+        spark,
+        [
+            ("a", "x", "click", minute(0)),
+            ("a", None, "search", minute(1), None, " Red  MUG "),
+            ("a", "x", "click", minute(2)),
+            ("a", None, "search", minute(3), None, "lamp"),
+            ("a", "y", "purchase", minute(4)),
+            ("a", "z", "view", minute(5)),
+            ("b", None, "search", minute(1), None, "red mug"),
+            ("b", "x", "click", minute(2) + timedelta(days=1)),
+        ],
+    )
     found = {(r.query, r.item_id): r for r in query_items(rows, night=night(date(2024, 3, 5))).collect()}
     assert set(found) == {("red mug", "x"), ("lamp", "y")}
     assert found["red mug", "x"].sessions == 1
@@ -34,8 +37,13 @@ def test_an_event_is_credited_to_the_last_search_before_it_in_its_session(spark:
 
 
 def test_a_purchase_weighs_more_than_a_click(spark: SparkSession) -> None:
-    rows = events(spark, [
-        ("a", None, "search", minute(0), None, "mug"), ("a", "x", "click", minute(1)), ("a", "y", "purchase", minute(1)),
-    ])
+    rows = events(
+        spark,
+        [
+            ("a", None, "search", minute(0), None, "mug"),
+            ("a", "x", "click", minute(1)),
+            ("a", "y", "purchase", minute(1)),
+        ],
+    )
     found = {r.item_id: r.weight for r in query_items(rows, night=night(date(2024, 3, 5))).collect()}
     assert round(found["y"] / found["x"], 6) == 5.0
