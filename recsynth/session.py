@@ -20,6 +20,8 @@ _DEFAULTS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.sql.session.timeZone": "UTC",
+    # A value that cannot be cast is null and its row set aside: it must not end the night.
+    "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Tables here are small beside a lake's: replaying a Delta log in 50 tasks would cost more than it saves.
     "spark.databricks.delta.snapshotPartitions": "2",

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator
 
-from recsynth.bronze.settings import SourceSettings
 from recsynth.candidates.settings import CandidateSettings
 from recsynth.errors import SettingsError
 from recsynth.gold.settings import GoldSettings
@@ -21,6 +20,7 @@ from recsynth.ranking.settings import RankingSettings
 from recsynth.section import Section
 from recsynth.shop.settings import ShopSettings
 from recsynth.silver.settings import SilverSettings
+from recsynth.source import SourceSettings
 from recsynth.training.settings import TrainingSettings
 
 

@@ -41,6 +41,7 @@ def events(spark: SparkSession, rows: Sequence[tuple[Any, ...]], **same: Any) ->
                 "order_id": f"o{i}",
                 "source": "test",
                 "is_bot": False,
+                "is_near_duplicate": False,
                 "copies": 1,
                 **same,
             }

@@ -1,1 +1,1 @@
-"""Room: bronze."""
+"""Bronze: files land as they came, each once."""

@@ -17,7 +17,7 @@ def histories(events: DataFrame, night: Night) -> Frames:
 
     Reads silver.events; writes gold.histories and gold.window_histories.
     """
-    people = events.where("not is_bot and event_type <> 'return'")
+    people = events.where("not is_bot and not is_near_duplicate and event_type <> 'return'")
     last = night.settings.gold.history_events
     return {
         "histories": last_events(people, [night.cutoff], last).select(*HISTORIES.column_names),

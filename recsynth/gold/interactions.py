@@ -23,7 +23,7 @@ def interactions(events: DataFrame, night: Night) -> Frames:
     purchases alone: the share of the units bought that was not given back. Bots are left out.
     """
     gold = night.settings.gold
-    people = events.where("not is_bot and item_id is not null")
+    people = events.where("not is_bot and not is_near_duplicate and item_id is not null")
     now = matrix(people, [night.cutoff], gold)
     return {
         "interactions": now.select(*INTERACTIONS.column_names),

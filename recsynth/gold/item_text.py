@@ -16,7 +16,10 @@ def item_text(item_records: DataFrame, events: DataFrame, night: Night) -> DataF
     seen (then the latest, then the first by alphabet), because shops key in notes and typos; of every
     other field the latest known value holds.
     """
-    records, people = _records(item_records), events.where("not is_bot and item_id is not null")
+    records, people = (
+        _records(item_records),
+        events.where("not is_bot and not is_near_duplicate and item_id is not null"),
+    )
     traded = people.groupBy("item_id").agg(
         F.min("ts").alias("first_event"),
         F.max_by("price", F.when(F.col("price").isNotNull(), F.struct("ts", "event_id"))).alias("paid"),

@@ -23,7 +23,7 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
     so_far = (
         Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
     )
-    people = events.where("not is_bot").withColumn("search", searched)
+    people = events.where("not is_bot and not is_near_duplicate").withColumn("search", searched)
     traced = people.withColumn(
         "led_by", F.coalesce(normalised(F.col("query")), F.last("search", ignorenulls=True).over(so_far))
     )

@@ -1,1 +1,1 @@
-"""Room: silver."""
+"""Silver: events, items and reviews, clean, typed and deduplicated; bad rows set aside, none lost."""

@@ -8,9 +8,9 @@ EVENT_TYPES = ("search", "view", "click", "cart", "purchase", "return", "rating"
 
 EVENTS = Table(
     name="silver.events",
-    grain="one row per distinct event; `copies` counts the landed rows that it stands for",
+    grain="one row per (day, event id); `copies` counts the landed rows that it stands for",
     writer="clean",
-    key=("event_id",),
+    key=("event_date", "event_id"),
     nightly=False,
     write="partitions",
     partition=("event_date",),
@@ -28,11 +28,13 @@ EVENTS = Table(
         column("currency", "string?", "ISO 4217"),
         column("rating", "double?", "stars, 1 to 5", "rating between 1 and 5"),
         column("text", "string?", "review text"),
-        column("session_id", "string", "the shop's own, or found: 30 idle minutes or midnight end a session"),
+        column("session_id", "string", "the shop's own, or found: idle minutes or midnight end a session"),
+        column("shop_session", "string?", "the session as the shop named it"),
         column("order_id", "string?", "basket or invoice"),
         column("country", "string?", "country of the user at the event"),
         column("source", "string", "name of the [[sources]] entry"),
         column("is_bot", "boolean", "the user's day has a pace that no person has"),
+        column("is_near_duplicate", "boolean", "follows a like event of the user within a moment: a double click"),
         column("copies", "bigint", "landed rows folded into this one, at least 1", "copies >= 1"),
     ),
 )

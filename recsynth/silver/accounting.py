@@ -1,0 +1,68 @@
+"""Accounting: nothing that landed is lost, and there is something before the as-of date to work on."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.errors import AccountingError, InputError
+from recsynth.stage import Night
+from recsynth.tables.ops import METRICS
+
+
+def account(
+    landed_files: DataFrame, events: DataFrame, item_records: DataFrame, quarantine: DataFrame, night: Night
+) -> DataFrame:
+    """Check landed = kept + duplicates + quarantined for each source, and write the counts as metrics.
+
+    Reads bronze.landed_files, silver.events, silver.item_records and silver.quarantine of all time; writes
+    ops.metrics. Raises AccountingError naming source and counts; InputError if there are events but none
+    before the as-of date.
+    """
+    item_sources = [s.name for s in night.settings.sources if s.kind == "items"]
+    parts = [
+        landed_files.select("source", F.lit("landed").alias("part"), F.col("rows").alias("n")),
+        events.select("source", F.lit("kept"), F.lit(1)),
+        events.select("source", F.lit("duplicates"), F.col("copies") - 1),
+        events.where("is_near_duplicate").select("source", F.lit("near_duplicates"), F.lit(1)),
+        events.where("is_bot").select("source", F.lit("bots"), F.lit(1)),
+        quarantine.select("source", F.lit("quarantined"), "copies"),
+    ]
+    if item_sources:
+        records = item_records.where(F.col("source").isin(*item_sources))
+        parts += [records.select("source", F.lit("kept"), F.lit(1)),
+                  records.select("source", F.lit("duplicates"), F.col("copies") - 1)]  # fmt: skip
+    rows = parts[0]
+    for part in parts[1:]:
+        rows = rows.union(part)
+    counted = rows.groupBy("source").pivot("part", list(_PARTS)).agg(F.sum("n")).na.fill(0)
+    totals = [r.asDict() for r in counted.orderBy("source").collect()]  # one row a source
+    for total in totals:
+        check(total)
+    _check_events(events, night)
+    made = [("account", f"rows_{p}", "", t["source"], float(t[p]), None, None, None) for t in totals for p in _PARTS]
+    return events.sparkSession.createDataFrame(made, METRICS.schema)
+
+
+_PARTS = ("landed", "kept", "duplicates", "quarantined", "near_duplicates", "bots")
+
+
+def check(total: dict[str, int]) -> None:
+    """Raise AccountingError unless landed = kept + duplicates + quarantined; near duplicates and bots are kept, marked.
+
+    >>> check({"source": "s", "landed": 6, "kept": 3, "duplicates": 2, "quarantined": 1})
+    """
+    found = total["kept"] + total["duplicates"] + total["quarantined"]
+    if total["landed"] != found:
+        raise AccountingError(
+            f"source {total['source']}: expected {total['landed']} landed rows, found {found}: "
+            f"{total['kept']} kept, {total['duplicates']} duplicates, {total['quarantined']} quarantined"
+        )
+
+
+def _check_events(events: DataFrame, night: Night) -> None:
+    span = events.agg(
+        F.min("ts").alias("first"), F.min(F.when(F.col("ts") < F.lit(night.cutoff), 1)).alias("any")
+    ).first()
+    if span is not None and span["first"] is not None and span["any"] is None:
+        raise InputError(f"as-of date {night.as_of}", "an event before it", f"the first event at {span['first']} UTC")

@@ -1,0 +1,101 @@
+"""Rules for a row: how text becomes a typed value, and the reason for which a row is set aside."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.expressions import references
+from recsynth.silver.settings import SilverSettings
+from recsynth.source import SourceSettings
+from recsynth.tables.silver import EVENT_TYPES
+
+MALFORMED = "malformed row"
+PARSED = {"quantity": "int", "price": "decimal(18,4)", "rating": "double"}
+
+
+def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
+    """Give each row of bronze.rows the source's mapped columns as `m_<column>` and `failed_filter`.
+
+    A column that the row's file lacks is null.
+    """
+    named = sorted({name for text in source.expressions for name in references(text, f"source {source.name}")})
+    rows = rows.select("file_id", "source", "raw", "fields", *(F.col("fields")[n].alias(n) for n in named))
+    failed = [F.when(~F.coalesce(F.expr(sql), F.lit(False)), F.lit(name)) for name, sql in source.filters.items()]
+    return rows.select(
+        "file_id", "source", "raw", F.col("fields").isNull().alias("is_malformed"),
+        F.coalesce(*failed, F.lit(None).cast("string")).alias("failed_filter"),
+        *(F.expr(sql).alias(f"m_{c}") for c, sql in source.columns.items()),
+        *(F.expr(sql).alias(f"i_{c}") for c, sql in source.item_columns.items()),
+    )  # fmt: skip
+
+
+def typed_events(rows: DataFrame, source: SourceSettings, silver: SilverSettings) -> DataFrame:
+    """Typed event columns and `reason`: the first rule that the row breaks, null where it is good."""
+    rows = rows.select("*", *(F.lit(None).cast("string").alias(f"m_{c}") for c in _absent(rows)))
+    words = (
+        F.create_map(*(F.lit(x) for pair in source.event_types.items() for x in pair)) if source.event_types else None
+    )
+    word = text("event_type")
+    event_type = word if words is None else F.coalesce(words[word], word)
+    rows = rows.withColumns({
+        "event_type": event_type, "ts": utc(source),
+        **{name: text(name) for name in ("user_id", "item_id", "query", "currency", "text", "session_id", "order_id", "country")},
+        **{name: F.expr(f"try_cast(m_{name} as {type_})") for name, type_ in PARSED.items()},
+    })  # fmt: skip
+    return rows.withColumn("reason", F.coalesce(*_event_rules(silver), F.lit(None).cast("string")))
+
+
+def text(name: str) -> Column:
+    """A mapped column as trimmed text; null where nothing is left."""
+    trimmed = F.trim(F.col(f"m_{name}").cast("string"))
+    return F.when(trimmed != "", trimmed)
+
+
+def utc(source: SourceSettings) -> Column:
+    """The event's time in UTC: as its offset says, else as the clock of the source's zone showed it."""
+    written = text("ts")
+    has_offset = written.rlike(r"(Z|[+-]\d\d:?\d\d)$")
+    parsed = (
+        F.try_to_timestamp(written, F.lit(source.time_format)) if source.time_format else F.try_to_timestamp(written)
+    )
+    return F.when(has_offset, parsed).otherwise(F.to_utc_timestamp(parsed, source.time_zone))
+
+
+def _event_rules(silver: SilverSettings) -> list[Column]:
+    is_search = F.col("event_type") == "search"
+    rules = [
+        (F.col("is_malformed"), F.lit(MALFORMED)),
+        (F.col("failed_filter").isNotNull(), F.concat(F.lit("filtered: "), F.col("failed_filter"))),
+        (F.col("user_id").isNull(), F.lit("missing user_id")),
+        (F.col("item_id").isNull() & ~F.coalesce(is_search, F.lit(False)), F.lit("missing item_id")),
+        (text("ts").isNull(), F.lit("missing ts")),
+        (F.col("ts").isNull(), F.lit("unparsable ts")),
+        (_is_outside(silver.earliest, silver.latest), F.lit("ts out of range")),
+        (F.col("event_type").isNull(), F.lit("missing event_type")),
+        (~F.col("event_type").isin(*EVENT_TYPES), F.lit("unknown event_type")),
+        (F.col("price") < 0, F.lit("negative price")),
+        (_is_unparsable("price"), F.lit("unparsable price")),
+        (F.col("quantity") <= 0, F.lit("quantity not positive")),
+        (_is_unparsable("quantity"), F.lit("unparsable quantity")),
+        (~F.col("rating").between(1, 5), F.lit("rating out of range")),
+        (_is_unparsable("rating"), F.lit("unparsable rating")),
+        (is_search & F.col("query").isNull(), F.lit("missing query")),
+    ]
+    return [F.when(broken, reason) for broken, reason in rules]
+
+
+def _is_unparsable(name: str) -> Column:
+    return text(name).isNotNull() & F.col(name).isNull()
+
+
+def _is_outside(earliest: date, latest: date) -> Column:
+    return (F.col("ts") < F.lit(earliest)) | (F.col("ts") >= F.lit(latest))
+
+
+def _absent(rows: DataFrame) -> list[str]:
+    every = ("event_id", "user_id", "item_id", "event_type", "ts", "query", "quantity", "price", "currency", "rating",
+             "text", "session_id", "order_id", "country")  # fmt: skip
+    return [c for c in every if f"m_{c}" not in rows.columns]

@@ -1,0 +1,65 @@
+"""A source: what lands, and how its columns map to events and items."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from recsynth.section import Section
+
+EventColumn = Literal[
+    "event_id", "user_id", "item_id", "event_type", "ts", "query", "quantity", "price", "currency",
+    "rating", "text", "session_id", "order_id", "country",
+]  # fmt: skip
+ItemColumn = Literal[
+    "item_id", "seen_date", "title", "description", "category", "brand", "price", "currency",
+    "attributes", "image_path", "available",
+]  # fmt: skip
+
+REQUIRED = {"events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title")}
+
+
+class SourceSettings(Section):
+    """One kind of file or table that a shop delivers, and the mapping from its columns to ours."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the source; part of every row's origin.")
+    kind: Literal["events", "items"] = Field(description="What a row of it is.")
+    format: Literal["csv", "jsonl", "parquet", "delta", "table"] = Field(description="How it is stored.")
+    path: str = Field(description="Glob below the landing folder; for delta a folder, for table a catalogue name.")
+    delimiter: str = Field(",", min_length=1, description="Between the fields of a CSV line.")
+    encoding: str = Field("UTF-8", description="Character set of CSV files.")
+    time_zone: str = Field("UTC", description="IANA zone of times that carry no offset.")
+    time_format: str = Field("", description="Spark datetime pattern of `ts`; empty: ISO 8601.")
+    columns: dict[EventColumn | ItemColumn, str] = Field(
+        description="Our column to a Spark SQL expression over theirs, all text."
+    )
+    item_columns: dict[ItemColumn, str] = Field(
+        default_factory=dict, description="For events whose rows also describe their item: the same for item records."
+    )
+    event_types: dict[str, str] = Field(
+        default_factory=dict,
+        description="The shop's word for an event to ours; a word that is not listed stands for itself.",
+    )
+    filters: dict[str, str] = Field(
+        default_factory=dict,
+        description="Name to an SQL condition that a row must satisfy, else it is set aside as `filtered: <name>`.",
+    )
+    optional: list[str] = Field(
+        default_factory=list,
+        description="Columns that a file may lack; they read as null. Every other column named above is required.",
+    )
+
+    @model_validator(mode="after")
+    def _maps_what_is_required(self) -> Self:
+        missing = [c for c in REQUIRED[self.kind] if c not in self.columns]
+        if missing:
+            raise ValueError(f"source {self.name}: expected an expression for {', '.join(missing)}, found none")
+        if self.kind == "items" and self.item_columns:
+            raise ValueError(f"source {self.name}: expected item_columns for kind events alone, found kind items")
+        return self
+
+    @property
+    def expressions(self) -> list[str]:
+        """Every SQL expression and condition of the source."""
+        return [*self.columns.values(), *self.item_columns.values(), *self.filters.values()]
