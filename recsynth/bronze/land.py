@@ -69,7 +69,7 @@ def land(landed_files: DataFrame, rows: DataFrame, night: Night) -> Frames:
 def _new_files(
     spark: SparkSession, source: SourceSettings, night: Night, known: set[tuple[str, str]]
 ) -> DataFrame | None:
-    """Rows (file_id, source, path, sha256, raw, fields) of the source's new files; raw is null for a file without rows."""
+    """Rows (file_id, source, path, sha256, raw, fields) of new files; raw is null for a file without rows."""
     found = _listed(source, Path(night.settings.paths.landing), known)
     if not found:
         return None
@@ -98,7 +98,7 @@ def _listed(source: SourceSettings, landing: Path, known: set[tuple[str, str]]) 
 
 
 def _header(path: Path, source: SourceSettings) -> tuple[str, ...]:
-    """The file's columns (none for JSON Lines, where each row says its own); refuses a file that lacks a required one."""
+    """The file's columns, none for JSON Lines, where each row says its own; refuses a file that lacks one."""
     if source.format == "jsonl":
         with path.open("rb") as file:
             if b"\0" in file.read(65_536):

@@ -1,1 +1,1 @@
-"""Room: inference."""
+"""Inference: texts and users through the champion, in pandas UDFs."""

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from recsynth.section import Section
 
 
 class InferenceSettings(Section):
-    """To be declared by the room."""
+    """Encoding."""
+
+    batch_size: int = Field(64, ge=1, description="Texts that go through the encoder at once.")
+    max_queries: int = Field(
+        20_000, ge=0, description="Most frequent queries that are encoded; the rest stand in no history."
+    )
+    threads: int = Field(1, ge=1, description="CPU threads of one Python worker; tasks run side by side.")

@@ -1,1 +1,1 @@
-"""Room: measure."""
+"""Measure: pure metrics, numpy alone."""

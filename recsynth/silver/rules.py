@@ -13,6 +13,7 @@ from recsynth.source import SourceSettings
 from recsynth.tables.silver import EVENT_TYPES
 
 MALFORMED = "malformed row"
+TEXTS = ("user_id", "item_id", "query", "currency", "text", "session_id", "order_id", "country")
 PARSED = {"quantity": "int", "price": "decimal(18,4)", "rating": "double"}
 
 
@@ -42,7 +43,7 @@ def typed_events(rows: DataFrame, source: SourceSettings, silver: SilverSettings
     event_type = word if words is None else F.coalesce(words[word], word)
     rows = rows.withColumns({
         "event_type": event_type, "ts": utc(source),
-        **{name: text(name) for name in ("user_id", "item_id", "query", "currency", "text", "session_id", "order_id", "country")},
+        **{name: text(name) for name in TEXTS},
         **{name: F.expr(f"try_cast(m_{name} as {type_})") for name, type_ in PARSED.items()},
     })  # fmt: skip
     return rows.withColumn("reason", F.coalesce(*_event_rules(silver), F.lit(None).cast("string")))
@@ -96,6 +97,5 @@ def _is_outside(earliest: date, latest: date) -> Column:
 
 
 def _absent(rows: DataFrame) -> list[str]:
-    every = ("event_id", "user_id", "item_id", "event_type", "ts", "query", "quantity", "price", "currency", "rating",
-             "text", "session_id", "order_id", "country")  # fmt: skip
+    every = ("event_id", "event_type", "ts", *TEXTS, *PARSED)
     return [c for c in every if f"m_{c}" not in rows.columns]

@@ -1,1 +1,1 @@
-"""Room: training."""
+"""Training: the language model learns from histories which user wants which text."""

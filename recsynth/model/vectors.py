@@ -1,0 +1,32 @@
+"""Item vectors as a matrix that every Python worker reads once from files: bounded by the catalogue."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame
+
+
+def write_vectors(vectors: DataFrame, folder: Path) -> str:
+    """Write rows (item_id, vector) as Parquet, to be read by load_vectors; returns the folder."""
+    vectors.select("item_id", "vector").write.mode("overwrite").parquet(str(folder))
+    return str(folder)
+
+
+@lru_cache(maxsize=4)
+def load_vectors(folder: str) -> tuple[np.ndarray, np.ndarray]:
+    """Item ids (M,) in their order and vectors (M, D) as float32; kept for the life of the worker.
+
+    A folder's content never changes once written: each run and stage has folders of its own.
+    """
+    table = ds.dataset(folder, format="parquet").to_table(columns=["item_id", "vector"])
+    ids = np.array(table["item_id"].to_pylist(), dtype=object)
+    if not len(ids):
+        return ids, np.zeros((0, 1), np.float32)
+    flat = table["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    matrix_MD = flat.astype(np.float32).reshape(len(ids), -1)
+    order = np.argsort(ids)
+    return ids[order], matrix_MD[order]

@@ -1,0 +1,86 @@
+"""Shards: what Spark wrote for training, streamed by each process in equal parts.
+
+A shard folder holds `texts` (index, kind, text, popularity; items first, then queries), `users` (texts,
+types, ages of a history, oldest first) and `labels` (the same with `wanted`, what was bought after).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from recsynth.errors import InputError
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The catalogue's texts, items first: `items` of them are items, the rest queries."""
+
+    texts: list[str]
+    items: int
+    popularity_M: np.ndarray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Histories of B users padded to L places; type 0 is padding."""
+
+    texts_BL: np.ndarray
+    types_BL: np.ndarray
+    ages_BL: np.ndarray
+
+
+def read_texts(folder: Path) -> Texts:
+    """All texts, in the order of their index. Raises InputError where a shard is damaged."""
+    table = _read(folder / "texts").sort_by("index")
+    kinds = np.array(table["kind"].to_pylist(), dtype=object)
+    items = int((kinds == "item").sum())
+    return Texts(table["text"].to_pylist(), items, table["popularity"].to_numpy()[:items])
+
+
+def read_labels(folder: Path, length: int, limit: int) -> tuple[Batch, list[np.ndarray]]:
+    """The first `limit` validation users: their histories and the item indices that they bought after."""
+    table = _read(folder / "labels").slice(0, limit)
+    return _padded(table, length), [np.array(w) for w in table["wanted"].to_pylist()]
+
+
+def user_batches(folder: Path, rank: int, world_size: int, size: int, length: int, seed: int) -> Iterator[Batch]:
+    """Batches of this process's share of the users, for ever, in another order each time.
+
+    Every process gets the same number of users, wrapping around where they do not divide, so that none waits.
+    """
+    table = _read(folder / "users")
+    share = -(-table.num_rows // world_size)
+    mine = table.take(pa.array((np.arange(share) * world_size + rank) % table.num_rows))
+    rng = np.random.default_rng([seed, rank])
+    while True:
+        order = rng.permutation(share)
+        for start in range(0, share, size):
+            yield _padded(mine.take(pa.array(order[start : start + size])), length)
+
+
+def _padded(table: pa.Table, length: int) -> Batch:
+    columns = [table[c].to_pylist() for c in ("texts", "types", "ages")]
+    rows = len(columns[0])
+    texts, types, ages = (
+        np.zeros((rows, length), int),
+        np.zeros((rows, length), int),
+        np.zeros((rows, length), np.float32),
+    )
+    for row, (t, y, a) in enumerate(zip(*columns, strict=True)):
+        n = min(len(t), length)
+        if n:
+            texts[row, :n], types[row, :n], ages[row, :n] = t[-n:], y[-n:], a[-n:]
+    return Batch(texts, types, ages)
+
+
+def _read(folder: Path) -> pa.Table:
+    try:
+        return ds.dataset(folder, format="parquet").to_table()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(str(folder), "whole Parquet shards", str(error).splitlines()[0]) from error
