@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError, field_validator
 
 from recsynth.candidates.settings import CandidateSettings
 from recsynth.errors import SettingsError
+from recsynth.evaluation.settings import EvaluationSettings
 from recsynth.gold.settings import GoldSettings
 from recsynth.inference.settings import InferenceSettings
-from recsynth.measure.settings import EvaluationSettings
 from recsynth.ranking.settings import RankingSettings
 from recsynth.section import Section
 from recsynth.shop.settings import ShopSettings

@@ -73,6 +73,12 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def link(folder: Path) -> tuple[float, float]:
+    """Scale and bias of p = sigmoid(scale * <u, v> + bias), without loading the encoder."""
+    small = load_file(folder / TOWERS)
+    return float(small["log_scale"].exp()), float(small["bias"])
+
+
 def sha256(path: Path) -> str:
     """sha256 of a file's content."""
     with path.open("rb") as file:

@@ -1,1 +1,1 @@
-"""Room: ranking."""
+"""Ranking: features, the ranker, and the tables that the shop reads."""

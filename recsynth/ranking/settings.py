@@ -2,8 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from pydantic import Field
+
 from recsynth.section import Section
 
 
+class RankerSettings(Section):
+    """The gradient-boosted trees (XGBoost on Spark)."""
+
+    objective: Literal["rank:pairwise", "rank:ndcg"] = Field("rank:pairwise", description="What the trees minimise.")
+    trees: int = Field(300, ge=1, description="Most trees; early stopping on the newest window finds how many.")
+    patience: int = Field(40, ge=1, description="Trees without a better NDCG@10 on the newest window before it stops.")
+    learning_rate: float = Field(0.05, gt=0, description="Shrinkage of each tree.")
+    max_depth: int = Field(6, ge=1, description="Depth of a tree.")
+    min_child_weight: float = Field(20.0, ge=0, description="Least hessian in a leaf.")
+    subsample: float = Field(0.8, gt=0, le=1, description="Share of rows for each tree.")
+    colsample: float = Field(0.5, gt=0, le=1, description="Share of features for each tree.")
+    pairs_per_sample: int = Field(5, ge=1, description="Pairs drawn for each candidate.")
+    negative_share: float = Field(
+        0.4, gt=0, le=1, description="Share of the candidates without a purchase that it learns from."
+    )
+    workers: int = Field(1, ge=1, description="Spark tasks that train together.")
+
+
 class RankingSettings(Section):
-    """To be declared by the room."""
+    """Ranker and lists."""
+
+    ranker: RankerSettings = Field(default_factory=RankerSettings, description="The trees.")
+    list_length: int = Field(100, ge=1, description="Items in a user's list.")
+    item_filter: str = Field(
+        "available", description="SQL condition over gold.item_text that a recommended item satisfies."
+    )
+    new_items: int = Field(10, ge=1, description="New items for each user.")
+    similar_items: int = Field(20, ge=1, description="Similar items for each item.")
+    similar_text_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of text against co-interaction in `similar_items`."
+    )
+    search_results: int = Field(20, ge=1, description="Items for each frequent query.")
+    search_text_weight: float = Field(0.3, ge=0, le=1, description="Weight of text against what searchers chose.")
+    min_query_sessions: int = Field(3, ge=1, description="Sessions that make a query frequent.")
+    max_queries: int = Field(20_000, ge=1, description="Most frequent queries that get results.")

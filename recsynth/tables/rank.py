@@ -4,6 +4,22 @@ from __future__ import annotations
 
 from recsynth.tables.table import Table, column
 
+SOURCES = {
+    "item_neighbours": "linear autoencoder over what users have in common",
+    "last_basket": "the same, from the user's last basket alone",
+    "als": "matrix factorisation",
+    "user_neighbours": "what the most similar users have",
+    "text": "match of the language model, <u_i, v_j>",
+    "popular": "purchases lately, decayed",
+    "repeat": "the user's own R_ij",
+}
+
+_WHO = (
+    column("cutoff", "timestamp", "only events before this instant were used, UTC"),
+    column("user_id", "string", "the user"),
+    column("item_id", "string", "the candidate"),
+)
+
 CANDIDATES = Table(
     name="rank.candidates",
     grain="one row per (cutoff, user, item) that a source proposed; the latest cutoff is the as-of date itself",
@@ -11,11 +27,81 @@ CANDIDATES = Table(
     key=("cutoff", "user_id", "item_id"),
     partition=("cutoff",),
     columns=(
-        column("cutoff", "timestamp", "only events before this instant were used, UTC"),
-        column("user_id", "string", "the user"),
-        column("item_id", "string", "the candidate"),
-        column("sources", "map<string,struct<score:float,rank:int>>", "source to its score and rank (1 is best)"),
+        *_WHO,
+        *(
+            c
+            for source, meaning in SOURCES.items()
+            for c in (
+                column(f"{source}_score", "float?", f"{meaning}; null where the source knows nothing of the user"),
+                column(f"{source}_rank", "int?", "place of that score among the user's candidates, 1 is best"),
+            )
+        ),
+        column("sources", "array<string>", "the sources that proposed it, the others only score it"),
+        column("because_item", "string?", "item of the history that adds most to item_neighbours_score, if any adds"),
     ),
 )
 
-TABLES = (CANDIDATES,)
+ITEM_NEIGHBOURS = Table(
+    name="rank.item_neighbours",
+    grain="one row per (item, neighbour) among the nearest by cosine of their columns of R",
+    writer="candidates",
+    key=("item_id", "neighbour_id"),
+    columns=(
+        column("item_id", "string", "the item"),
+        column("neighbour_id", "string", "an item that the same users have"),
+        column("score", "float", "cosine, 0 to 1"),
+    ),
+)
+
+FEATURES = {
+    **{f"{s}_{kind}": f"see rank.candidates.{s}_{kind}" for s in SOURCES for kind in ("score", "rank")},
+    "pair_weight": "R_ij",
+    "pair_purchases": "baskets of the user with the item",
+    "pair_views": "views and clicks of the pair",
+    "pair_carts": "cart events of the pair",
+    "pair_last_days": "days since the pair's last event",
+    "pair_first_days": "days since the pair's first event",
+    "pair_interval_days": "mean days between the pair's purchases",
+    "pair_cycle": "days since the last event over that interval: 1 is due",
+    "pair_share": "baskets with the item over all baskets of the user",
+    "pair_last_against_user": "days from the pair's last event to the user's last basket",
+    "item_baskets_7": "baskets with the item in the last 7 days",
+    "item_baskets_14": "in the last 14 days",
+    "item_baskets_28": "in the last 28 days",
+    "item_baskets_90": "in the last 90 days",
+    "item_baskets": "ever",
+    "item_views_28": "views and clicks in the last 28 days",
+    "item_buyers": "users who bought it",
+    "item_repeat_share": "share of them who bought it in two baskets or more",
+    "item_trend_28": "2 * baskets in 14 days / (baskets in 28 days + 1)",
+    "item_trend_90": "3 * baskets in 28 days / (baskets in 90 days + 1)",
+    "item_age_days": "days since its first event",
+    "item_last_days": "days since its last purchase",
+    "item_log_price": "log of its mean price",
+    "user_baskets": "baskets of the user",
+    "user_baskets_28": "in the last 28 days",
+    "user_baskets_90": "in the last 90 days",
+    "user_last_days": "days since the last basket",
+    "user_interval_days": "mean days between baskets",
+    "user_cycle": "days since the last basket over that interval",
+    "user_basket_items": "mean items in a basket",
+    "user_items": "items ever bought",
+    "user_repeat_share": "share of the user's purchases that were of an item bought before",
+    "user_log_price": "mean log price of what the user buys",
+    "price_against_user": "item_log_price - user_log_price",
+}
+
+FEATURE_ROWS = Table(
+    name="rank.features",
+    grain="one row per (cutoff, user, candidate): the feature store; earlier cut-offs have labels",
+    writer="features",
+    key=("cutoff", "user_id", "item_id"),
+    partition=("cutoff",),
+    columns=(
+        *_WHO,
+        column("label", "float?", "1 if bought in the window after an earlier cutoff, else 0; null tonight"),
+        *(column(name, "float?", meaning) for name, meaning in FEATURES.items()),
+    ),
+)
+
+TABLES = (CANDIDATES, ITEM_NEIGHBOURS, FEATURE_ROWS)

@@ -1,0 +1,181 @@
+"""The stage: fit every source at every cut-off, then score and blend all users in one pass."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.candidates import als, item_neighbours
+from recsynth.candidates.blend import block_function
+from recsynth.candidates.models import SourceModels
+from recsynth.candidates.user_neighbours import unit_rows
+from recsynth.model.champion import champion
+from recsynth.model.vectors import load_vectors, write_vectors
+from recsynth.stage import Frames, Night
+from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS
+
+log = logging.getLogger(__name__)
+
+SECONDS_PER_DAY = 86_400.0
+
+
+def candidates(
+    interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, histories: DataFrame,
+    item_text: DataFrame, item_embeddings: DataFrame, user_embeddings: DataFrame, models: DataFrame, night: Night,
+) -> Frames:  # fmt: skip
+    """Propose items for every user tonight, and for the labelled users of each training window.
+
+    Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text and
+    model.*; writes rank.candidates and rank.item_neighbours. A source at a cut-off has seen nothing after it.
+    What reaches the driver is bounded by the catalogue: item pairs of the Gram matrix up to max_items,
+    item factors, popularity; and by user_neighbours.pool users' rows of R.
+    """
+    spark = interactions.sparkSession
+    items = _catalogue(item_text, night)
+    every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
+    cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
+    vectors_MD = _item_vectors(items, item_text, item_embeddings, models, night)
+    ids_M = np.array([r.item_id for r in items.orderBy("item").collect()], dtype=object)  # bound: the catalogue
+    folders: dict[pd.Timestamp, str] = {}
+    factors: list[DataFrame] = []
+    nearest = spark.createDataFrame([], ITEM_NEIGHBOURS.schema)
+    for cutoff in (night.cutoff, *night.window_cutoffs):
+        at = cells.where(F.col("cutoff") == F.lit(cutoff))
+        folder, users, gram = _fit(at, cutoff, ids_M, vectors_MD, night)
+        folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
+        factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
+        if cutoff == night.cutoff:
+            nearest = _nearest(gram, ids_M, night, spark.createDataFrame([], ITEM_NEIGHBOURS.schema))
+    rows = _users(cells, window_labels, histories, user_embeddings, factors, night)
+    schema = ", ".join(f"{c.name} {c.type}" for c in CANDIDATES.columns)
+    blended = rows.mapInPandas(block_function(folders, night.settings.candidates), schema)
+    return {"candidates": blended, "item_neighbours": nearest}
+
+
+def _catalogue(item_text: DataFrame, night: Night) -> DataFrame:
+    """(item_id, item): items that can be sold and have an interaction, numbered by their ids."""
+    warm = item_text.where("available and not is_cold").select("item_id")
+    return warm.withColumn("item", (F.row_number().over(Window.orderBy("item_id")) - 1).cast("int")).persist()
+
+
+def _bounded(cells: DataFrame, night: Night) -> DataFrame:
+    """A user's greatest weights alone: one with 100,000 items would cost their square."""
+    greatest = Window.partitionBy("cutoff", "user_id").orderBy(F.desc("weight"), "item")
+    ranked = cells.withColumn("place", F.row_number().over(greatest))
+    return ranked.where(F.col("place") <= night.settings.candidates.max_user_items).select(
+        "cutoff", "user_id", "item", "weight", "last_ts"
+    )
+
+
+def _fit(
+    at: DataFrame, cutoff: datetime, ids_M: np.ndarray, vectors_MD: np.ndarray, night: Night
+) -> tuple[str, DataFrame | None, sp.csr_matrix]:
+    settings, items = night.settings.candidates, len(ids_M)
+    rows = at.groupBy("user_id").agg(
+        F.collect_list("item").alias("items"), F.collect_list(F.sqrt(F.least("weight", F.lit(3.0)))).alias("weights")
+    )
+    gram = item_neighbours.gram(rows, items)
+    popular = _popularity(at, cutoff, items, night)
+    is_empty = gram.nnz == 0
+    users, factors_MF = (None, np.zeros((items, 0), np.float32)) if is_empty else als.fit(
+        at.select("user_id", "item", "weight"), items, settings.als, night.seed("als", cutoff)
+    )  # fmt: skip
+    pool = rows.orderBy(F.xxhash64("user_id"), "user_id").limit(settings.user_neighbours.pool).toPandas()
+    pool_PM = unit_rows(item_neighbours.to_csr(pool["items"], pool["weights"], items)).tocsr()
+    fitted = SourceModels(
+        ids_M,
+        gram.diagonal() > 0,
+        popular,
+        item_neighbours.fit(gram, settings.item_neighbours),
+        factors_MF,
+        vectors_MD,
+        pool_PM,
+    )
+    log.info("sources fitted at %s: %d items, %d pairs", cutoff, int(fitted.is_known_M.sum()), gram.nnz)
+    return fitted.write(night.work / "candidates" / f"{cutoff:%Y%m%d%H}"), users, gram
+
+
+def _popularity(at: DataFrame, cutoff: datetime, items: int, night: Night) -> np.ndarray:
+    """Users of each item, each halved every half-life since the pair's last event."""
+    half_life = night.settings.candidates.popular.half_life_days
+    age = (F.lit(cutoff).cast("double") - F.col("last_ts").cast("double")) / SECONDS_PER_DAY
+    summed = at.groupBy("item").agg(F.sum(F.pow(F.lit(2.0), -age / half_life)).alias("v")).toPandas()
+    popular_M = np.zeros(items, np.float32)
+    popular_M[summed["item"]] = summed["v"]
+    return popular_M
+
+
+def _item_vectors(
+    items: DataFrame, item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame, night: Night
+) -> np.ndarray:
+    """Vectors (M, D) of the catalogue under the champion; zeros where an item has none."""
+    best = champion(models)
+    if best is None:
+        return np.zeros((items.count(), 0), np.float32)
+    ours = item_embeddings.where((F.col("model_version") == best.model_version) & (F.col("kind") == "item"))
+    vectors = items.join(item_text, on="item_id", how="inner").join(ours, on="content_hash", how="inner")
+    ids, matrix_MD = load_vectors(write_vectors(vectors, night.work / "item_vectors"))
+    index = {r.item_id: r.item for r in items.collect()}  # bound: the catalogue
+    placed = np.zeros((len(index), matrix_MD.shape[1]), np.float32)
+    placed[[index[i] for i in ids]] = matrix_MD
+    return placed
+
+
+def _users(
+    cells: DataFrame, window_labels: DataFrame, histories: DataFrame, user_embeddings: DataFrame,
+    factors: list[DataFrame], night: Night,
+) -> DataFrame:  # fmt: skip
+    """One row per (cutoff, user) that gets candidates, with all that the sources read of it."""
+    settings = night.settings.candidates
+    labelled = window_labels.select("cutoff", "user_id").distinct()
+    chosen = Window.partitionBy("cutoff").orderBy(F.xxhash64("user_id"), "user_id")
+    labelled = (
+        labelled.withColumn("n", F.row_number().over(chosen)).where(F.col("n") <= settings.window_users).drop("n")
+    )
+    known = cells.select("cutoff", "user_id").distinct()
+    wanted = labelled.join(known, on=["cutoff", "user_id"], how="left_semi").unionByName(
+        histories.select(F.lit(night.cutoff).alias("cutoff"), "user_id")
+    )
+    latest = F.max("last_ts").over(Window.partitionBy("cutoff", "user_id"))
+    is_last = F.col("last_ts").cast("double") >= F.col("latest").cast("double") - 3600 * settings.last_basket.hours
+    by_item = F.sort_array(F.collect_list(F.struct("item", F.col("weight").cast("float").alias("weight"), "is_last")))
+    rows = (
+        cells.withColumn("latest", latest)
+        .withColumn("is_last", is_last)
+        .groupBy("cutoff", "user_id")
+        .agg(by_item.alias("c"))
+    )
+    rows = rows.select(
+        "cutoff", "user_id", F.col("c.item").alias("items"), F.col("c.weight").alias("weights"),
+        F.filter("c", lambda x: x["is_last"])["item"].alias("last"),
+    )  # fmt: skip
+    vectors = user_embeddings.select("cutoff", "user_id", F.col("vector").alias("text_vector"))
+    key = ["cutoff", "user_id"]
+    joined = wanted.join(rows, on=key, how="left").join(vectors, on=key, how="left")
+    if factors:
+        joined = joined.join(reduce(DataFrame.unionByName, factors), on=key, how="left")
+    else:
+        joined = joined.withColumn("als_vector", F.lit(None).cast("array<float>"))
+    filled = {
+        c: F.coalesce(c, F.array().cast(t))
+        for c, t in (("items", "array<int>"), ("weights", "array<float>"), ("last", "array<int>"))
+    }
+    parts = 2 * joined.sparkSession.sparkContext.defaultParallelism
+    return joined.withColumns(filled).repartitionByRange(parts, "cutoff", F.xxhash64("user_id"))
+
+
+def _nearest(gram: sp.csr_matrix, ids_M: np.ndarray, night: Night, empty: DataFrame) -> DataFrame:
+    near = item_neighbours.cosine_neighbours(gram, night.settings.candidates.item_neighbours.neighbours).tocoo()
+    if not near.nnz:
+        return empty
+    frame = pd.DataFrame(
+        {"item_id": ids_M[near.row], "neighbour_id": ids_M[near.col], "score": near.data.astype(np.float32)}
+    )
+    return empty.sparkSession.createDataFrame(frame, ITEM_NEIGHBOURS.schema)

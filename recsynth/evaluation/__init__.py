@@ -1,0 +1,1 @@
+"""Evaluation: a night judged on the days after it, beside simpler recommenders."""

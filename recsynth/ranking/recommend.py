@@ -1,0 +1,56 @@
+"""The stage that ranks tonight's candidates and writes each user's list."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.model.champion import champion
+from recsynth.ranking.ranker import Fitted, fit, scored
+from recsynth.ranking.reasons import with_reason
+from recsynth.stage import Frames, Night
+from recsynth.tables.ops import METRICS
+from recsynth.tables.output import RECOMMENDATIONS
+
+
+def recommend(
+    features: DataFrame, candidates: DataFrame, item_text: DataFrame, models: DataFrame, night: Night
+) -> Frames:
+    """Train the ranker on the earlier windows and order tonight's candidates.
+
+    Reads rank.features, rank.candidates, gold.item_text and model.models; writes output.recommendations and
+    ops.metrics. With no window to learn from, candidates are ordered by popularity, and the metrics say so.
+    """
+    settings = night.settings.ranking
+    fitted = fit(features.where("label is not null"), settings.ranker, night.seed("ranker"))
+    tonight = features.where(F.col("cutoff") == F.lit(night.cutoff)).drop("label")
+    ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
+    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id")
+    best = Window.partitionBy("user_id").orderBy(F.desc("score"), F.desc("popular_score"), "item_id")
+    placed = ranked.join(allowed, on="item_id", how="left_semi").withColumn("rank", F.row_number().over(best))
+    lines = placed.where(F.col("rank") <= settings.list_length)
+    why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
+        "user_id", "item_id", "sources", "because_item"
+    )
+    explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text)
+    version = champion(models)
+    named = explained.withColumn("model_version", F.lit(version.model_version if version else ""))
+    rows = named.withColumn("score", F.col("score").cast("double")).select(*RECOMMENDATIONS.column_names)
+    return {"recommendations": rows, "metrics": _metrics(features, fitted)}
+
+
+def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:
+    rows: list[tuple[object, ...]] = [
+        ("recommend", "trees", "ranker", "", float(fitted.trees if fitted else 0), None, None, None)
+    ]
+    if fitted:
+        rows.append(
+            ("recommend", "ndcg@10", "ranker", "newest window, candidates", fitted.validation_ndcg, None, None, None)
+        )
+        gains = fitted.model.get_feature_importances(importance_type="gain")
+        total = sum(gains.values()) or 1.0
+        rows += [
+            ("recommend", "gain", "ranker", name, gain / total, None, None, None)
+            for name, gain in sorted(gains.items())
+        ]
+    return any_frame.sparkSession.createDataFrame(rows, METRICS.schema)
