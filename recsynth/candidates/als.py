@@ -24,7 +24,8 @@ def fit(cells: DataFrame, items: int, settings: ALSSettings, seed: int) -> tuple
     ratings = cells.join(numbered, on="user_id", how="inner").select("user", "item", "weight").orderBy("user", "item")
     als = ALS(
         rank=settings.rank, maxIter=settings.iterations, regParam=settings.regularisation, alpha=settings.alpha,
-        implicitPrefs=True, userCol="user", itemCol="item", ratingCol="weight", seed=seed, numUserBlocks=2, numItemBlocks=2,
+        implicitPrefs=True, userCol="user", itemCol="item", ratingCol="weight", seed=seed,
+        numUserBlocks=2, numItemBlocks=2,
     )  # fmt: skip
     model = als.fit(ratings)
     factors_MF = np.zeros((items, settings.rank), np.float32)
