@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRanker, SparkXGBRankerModel
 
@@ -19,28 +19,37 @@ LIST = ["cutoff", "user_id"]
 
 @dataclass(frozen=True)
 class Fitted:
-    """The model of all windows, the trees that the newest window asked for, and its NDCG@10 while held out."""
+    """The model of all windows, its trees, and NDCG@10 on the newest window while held out (None: nothing to hold)."""
 
     model: SparkXGBRankerModel
     trees: int
-    validation_ndcg: float
+    validation_ndcg: float | None
 
 
 def fit(rows: DataFrame, settings: RankerSettings, seed: int) -> Fitted | None:
     """Train on labelled feature rows; None where no list has both a purchase and another candidate.
 
     First on all windows but the newest, which decides when to stop and gives an honest figure; then on all
-    windows with that many trees. With a single window its lists are split by a hash of the user.
+    windows with that many trees. With a single window its lists are split by a hash of the user; where that
+    leaves a side empty, all trees are grown and there is no figure.
     """
     lists = _learnable(rows, settings, seed).persist()
-    newest = lists.agg(F.max("cutoff")).first()[0]  # type: ignore[index]
-    if newest is None:
+    try:
+        return _fit(lists, settings, seed)
+    finally:
+        lists.unpersist()
+
+
+def _fit(lists: DataFrame, settings: RankerSettings, seed: int) -> Fitted | None:
+    windows = sorted(r.cutoff for r in lists.select("cutoff").distinct().collect())  # bound: gold.windows.count
+    if not windows:
         return None
-    is_newest = F.col("cutoff") == F.lit(newest)
-    is_single = lists.select("cutoff").distinct().count() == 1
-    held_out = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0 if is_single else is_newest
-    first = _ranker(settings, settings.trees, seed, early=True).fit(lists.withColumn("is_validation", held_out))
-    booster = first.get_booster()
+    is_newest = F.col("cutoff") == F.lit(windows[-1])
+    held_out = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0 if len(windows) == 1 else is_newest
+    marked = lists.withColumn("is_validation", held_out)
+    if marked.select("is_validation").distinct().count() < 2:
+        return Fitted(_ranker(settings, settings.trees, seed, early=False).fit(lists), settings.trees, None)
+    booster = _ranker(settings, settings.trees, seed, early=True).fit(marked).get_booster()
     trees, figure = int(booster.best_iteration) + 1, float(booster.best_score)
     log.info("ranker: NDCG@10 %.4f among candidates of the newest window after %d trees", figure, trees)
     return Fitted(_ranker(settings, trees, seed, early=False).fit(lists), trees, figure)
@@ -49,7 +58,8 @@ def fit(rows: DataFrame, settings: RankerSettings, seed: int) -> Fitted | None:
 def _ranker(settings: RankerSettings, trees: int, seed: int, early: bool) -> SparkXGBRanker:
     stopping = {"early_stopping_rounds": settings.patience, "validation_indicator_col": "is_validation"}
     return SparkXGBRanker(
-        features_col=list(FEATURES), eval_metric="ndcg@10", label_col="label", qid_col="list", num_workers=settings.workers, objective=settings.objective,
+        features_col="features", eval_metric="ndcg@10", label_col="label", qid_col="list",
+        num_workers=settings.workers, objective=settings.objective,
         n_estimators=trees, learning_rate=settings.learning_rate, max_depth=settings.max_depth,
         min_child_weight=settings.min_child_weight, subsample=settings.subsample, colsample_bytree=settings.colsample,
         lambdarank_pair_method="mean", lambdarank_num_pair_per_sample=settings.pairs_per_sample, tree_method="hist",
@@ -65,11 +75,32 @@ def _learnable(rows: DataFrame, settings: RankerSettings, seed: int) -> DataFram
     kept = kept.withColumn("least", F.min("label").over(both)).withColumn("most", F.max("label").over(both))
     lists = kept.where("least < most").drop("least", "most")
     filled = {name: F.coalesce(name, F.lit(float("nan"))) for name in FEATURES}
-    # One list must not be split, and the same rows in the same order give the same trees.
-    return lists.withColumns(filled).withColumn("list", F.xxhash64(*LIST)).orderBy("list", "item_id")
+    # XGBoost reads the number of a list as 32 bits: a 64-bit hash would be cut and no longer ascend.
+    numbers = lists.select(*LIST).distinct().withColumn("list", F.row_number().over(Window.orderBy(*LIST)))
+    lists = lists.withColumns(filled)
+    # XGBoost keeps list numbers in 32 bits: a number each, not a hash. Bound: window_users lists a window.
+    numbers = lists.select(*LIST).distinct().withColumn("list", F.row_number().over(Window.orderBy(*LIST)))
+    # The same rows in the same order give the same trees.
+    numbered = lists.join(numbers, on=LIST, how="inner").withColumn("features", _features())
+    return numbered.select(*LIST, "item_id", "label", "list", "features").orderBy("list", "item_id")
 
 
 def scored(rows: DataFrame, fitted: Fitted) -> DataFrame:
     """Feature rows with `score`."""
-    filled = {name: F.coalesce(name, F.lit(float("nan"))) for name in FEATURES}
-    return fitted.model.transform(rows.withColumns(filled)).withColumnRenamed("prediction", "score")
+    given = rows.withColumn("features", _features())
+    return fitted.model.transform(given).withColumnRenamed("prediction", "score").drop("features")
+
+
+def gains(fitted: Fitted) -> dict[str, float]:
+    """Each feature's share of the trees' gain, those that no tree uses left out."""
+    found = fitted.model.get_booster().get_score(importance_type="gain")
+    total = sum(found.values()) or 1.0
+    return {name: found[f"f{i}"] / total for i, name in enumerate(FEATURES) if f"f{i}" in found}
+
+
+def _features() -> Column:
+    """One array in the order of FEATURES; NaN where a feature is missing.
+
+    An array and not columns: xgboost 3.2 on CPUs loses the columns where a validation column is given.
+    """
+    return F.array(*(F.coalesce(F.col(name), F.lit(float("nan"))) for name in FEATURES))

@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.model.champion import champion
-from recsynth.ranking.ranker import Fitted, fit, scored
+from recsynth.ranking.ranker import Fitted, fit, gains, scored
 from recsynth.ranking.reasons import with_reason
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
@@ -43,14 +43,10 @@ def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:
     rows: list[tuple[object, ...]] = [
         ("recommend", "trees", "ranker", "", float(fitted.trees if fitted else 0), None, None, None)
     ]
-    if fitted:
+    if fitted and fitted.validation_ndcg is not None:
         rows.append(
             ("recommend", "ndcg@10", "ranker", "newest window, candidates", fitted.validation_ndcg, None, None, None)
         )
-        gains = fitted.model.get_feature_importances(importance_type="gain")
-        total = sum(gains.values()) or 1.0
-        rows += [
-            ("recommend", "gain", "ranker", name, gain / total, None, None, None)
-            for name, gain in sorted(gains.items())
-        ]
+    if fitted:
+        rows += [("recommend", "gain", "ranker", name, gain, None, None, None) for name, gain in gains(fitted).items()]
     return any_frame.sparkSession.createDataFrame(rows, METRICS.schema)

@@ -64,6 +64,8 @@ def test_models_are_read_as_written(tmp_path, is_sparse: bool) -> None:  # type:
     ids = np.array(["a", "b"], dtype=object)
     models = SourceModels(ids, known, popular, weights, np.ones((2, 3)), np.ones((2, 4)), sp.csr_matrix(np.eye(2)))
     found = load_models(models.write(tmp_path / "m"))
-    assert found.ids_M.tolist() == ["a", "b"] and found.is_known_M.tolist() == [True, False]
+    assert found.ids_M.tolist() == ["a", "b"]
+    assert found.is_known_M.tolist() == [True, False]
     assert sp.issparse(found.weights_MM) == is_sparse
-    assert (found.pool_PM.toarray() == np.eye(2)).all() and found.factors_MF.shape == (2, 3)
+    assert (found.pool_PM.toarray() == np.eye(2)).all()
+    assert found.factors_MF.shape == (2, 3)

@@ -44,7 +44,8 @@ def test_a_catalogue_beyond_the_bound_gets_sparse_neighbours() -> None:
     g = sp.csr_matrix(np.ones((4, 4)))
     assert isinstance(fit(g, ItemNeighbourSettings(max_items=4)), np.ndarray)
     beyond = fit(g, ItemNeighbourSettings(max_items=3, neighbours=2))
-    assert sp.issparse(beyond) and np.diff(beyond.indptr).max() == 2
+    assert sp.issparse(beyond)
+    assert np.diff(beyond.indptr).max() == 2
 
 
 def test_gram_is_the_product_whatever_the_partitions(spark: SparkSession) -> None:
