@@ -1,0 +1,68 @@
+"""The ranker learns the one feature that matters, and copes with windows too poor to learn from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from recsynth.ranking.ranker import _learnable, fit, scored
+from recsynth.ranking.settings import RankerSettings
+from recsynth.tables.rank import FEATURE_ROWS
+from tests.rows import table
+
+DAY0 = datetime(2024, 3, 1, tzinfo=UTC)
+SETTINGS = RankerSettings(trees=5, max_depth=2, min_child_weight=0.0, negative_share=1.0, colsample=1.0, subsample=1.0)
+ITEMS = 5
+
+
+def rows(spark: SparkSession, windows: int, users: int = 8, **same: Any) -> DataFrame:
+    """Each user bought the one item of the greatest als_score; popular_score says the same of everybody."""
+    made = [
+        {
+            "cutoff": DAY0 + timedelta(days=14 * w),
+            "user_id": f"u{u}",
+            "item_id": f"i{i}",
+            "label": float(i == u % ITEMS),
+            "als_score": float(i == u % ITEMS) + i / 100,
+            "popular_score": float(i),
+            **same,
+        }
+        for w in range(windows)
+        for u in range(users)
+        for i in range(ITEMS)
+    ]
+    return table(spark, FEATURE_ROWS, made)
+
+
+def test_lists_are_numbered_so_that_32_bits_hold_them(spark: SparkSession) -> None:
+    found = _learnable(rows(spark, 2), SETTINGS, 1).select("cutoff", "user_id", "list").distinct().collect()
+    assert sorted(r.list for r in found) == list(range(1, 17))
+
+
+def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark: SparkSession) -> None:
+    data = rows(spark, 2)
+    scores = []
+    for given in (data, data.repartition(3, "item_id")):
+        fitted = fit(given, SETTINGS, 1)
+        assert fitted is not None
+        assert fitted.validation_ndcg == pytest.approx(1.0)
+        scores.append({(r.cutoff, r.user_id, r.item_id): r.score for r in scored(data, fitted).collect()})
+    assert scores[0] == scores[1]
+    for user in range(8):
+        mine = {i: scores[0][r] for r in scores[0] for i in [r[2]] if r[1] == f"u{user}"}
+        assert max(mine, key=lambda i: mine[i]) == f"i{user % ITEMS}"
+
+
+def test_lists_with_one_kind_of_label_alone_teach_nothing(spark: SparkSession) -> None:
+    assert fit(rows(spark, 1, label=0.0), SETTINGS, 1) is None
+    assert fit(rows(spark, 1, label=1.0), SETTINGS, 1) is None
+    assert fit(table(spark, FEATURE_ROWS, []), SETTINGS, 1) is None
+
+
+def test_a_single_list_is_learned_from_without_a_figure(spark: SparkSession) -> None:
+    fitted = fit(rows(spark, 1, users=1), SETTINGS, 1)
+    assert fitted is not None
+    assert (fitted.trees, fitted.validation_ndcg) == (5, None)

@@ -1,0 +1,47 @@
+"""Every sentence is true of its line: no view is called a purchase, nothing is called popular that is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from recsynth.ranking.reasons import with_reason
+
+SCHEMA = (
+    "item_id string, pair_purchases float, pair_weight float, pair_last_days float, because_item string, "
+    "item_neighbours_score float, user_neighbours_score float, text_score float, sources array<string>"
+)
+KNOWN = {"item_neighbours_score": 0.1, "text_score": -0.5}
+
+CASES: list[tuple[dict[str, Any], str, list[str]]] = [
+    ({"pair_purchases": 1.0, "pair_last_days": 0.5}, "Bought once, last activity in the last day.", ["x"]),
+    ({"pair_purchases": 2.0, "pair_last_days": 1.2}, "Bought twice, last activity 1 day ago.", ["x"]),
+    ({"pair_purchases": 3.0, "pair_last_days": 9.9}, "Bought 3 times, last activity 9 days ago.", ["x"]),
+    ({**KNOWN, "because_item": "y"}, "Goes with Yellow cup, which is in the history.", ["y"]),
+    ({"pair_purchases": 0.0, "pair_weight": 0.1, "pair_last_days": 4.0},
+     "Of interest before, last activity 4 days ago.", ["x"]),
+    ({**KNOWN, "because_item": "x", "text_score": 0.5}, "Its description matches the history.", []),
+    ({**KNOWN, "user_neighbours_score": 0.2, "sources": ["user_neighbours"]},
+     "Users with a like history have it.", []),
+    ({**KNOWN, "sources": ["popular"]}, "Popular now.", []),
+    ({**KNOWN, "sources": ["als"]}, "Suggested by the history as a whole.", []),
+    ({"sources": ["popular"]}, "Popular now; nothing is known of this user yet.", []),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(spark: SparkSession) -> dict[int, tuple[str, list[str]]]:
+    """Reason and reason items of each case, all in one pass."""
+    names = [field.split()[0] for field in SCHEMA.split(", ")]
+    rows = [(*tuple({"item_id": "x", "sources": [], **given}.get(n) for n in names), i) for i, (given, _, _) in
+            enumerate(CASES)]  # fmt: skip
+    titles = spark.createDataFrame([("x", "Xylophone"), ("y", "Yellow cup")], "item_id string, title string")
+    found = with_reason(spark.createDataFrame(rows, f"{SCHEMA}, case int"), titles).collect()
+    return {r.case: (r.reason, r.reason_items) for r in found}
+
+
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_the_first_reason_that_holds_is_told(told: dict[int, tuple[str, list[str]]], case: int) -> None:
+    assert told[case] == CASES[case][1:]
