@@ -17,6 +17,9 @@ ItemColumn = Literal[
     "attributes", "image_path", "available",
 ]  # fmt: skip
 
+# In an expression: the file's path below the landing folder.
+PATH = "_path"
+
 REQUIRED = {"events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title")}
 
 

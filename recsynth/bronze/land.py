@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from recsynth.bronze.readers import header_of, read_files, table_rows
 from recsynth.errors import InputError
 from recsynth.expressions import references
-from recsynth.source import SourceSettings
+from recsynth.source import PATH, SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.bronze import LANDED_FILES, ROWS
 
@@ -116,7 +116,7 @@ def _header(path: Path, source: SourceSettings) -> tuple[str, ...]:
 
 
 def _check_columns(where: str, source: SourceSettings, header: tuple[str, ...]) -> None:
-    missing = sorted(_references(source) - set(header) - set(source.optional))
+    missing = sorted(_references(source) - set(header) - set(source.optional) - {PATH})
     if missing:
         raise InputError(
             where, f"the columns {', '.join(missing)} (delimiter {source.delimiter!r})", ", ".join(header)[:200]

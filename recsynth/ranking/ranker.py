@@ -74,11 +74,7 @@ def _learnable(rows: DataFrame, settings: RankerSettings, seed: int) -> DataFram
     both = Window.partitionBy(*LIST)
     kept = kept.withColumn("least", F.min("label").over(both)).withColumn("most", F.max("label").over(both))
     lists = kept.where("least < most").drop("least", "most")
-    filled = {name: F.coalesce(name, F.lit(float("nan"))) for name in FEATURES}
     # XGBoost reads the number of a list as 32 bits: a 64-bit hash would be cut and no longer ascend.
-    numbers = lists.select(*LIST).distinct().withColumn("list", F.row_number().over(Window.orderBy(*LIST)))
-    lists = lists.withColumns(filled)
-    # XGBoost keeps list numbers in 32 bits: a number each, not a hash. Bound: window_users lists a window.
     numbers = lists.select(*LIST).distinct().withColumn("list", F.row_number().over(Window.orderBy(*LIST)))
     # The same rows in the same order give the same trees.
     numbered = lists.join(numbers, on=LIST, how="inner").withColumn("features", _features())

@@ -1,1 +1,1 @@
-"""Room: report."""
+"""Report: the page of the night."""

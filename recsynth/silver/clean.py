@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from recsynth.silver.activity import with_activity
 from recsynth.silver.records import item_rows, merged_records, sightings
 from recsynth.silver.rules import mapped, text, typed_events
-from recsynth.source import SourceSettings
+from recsynth.source import PATH, SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, QUARANTINE
 
@@ -29,7 +29,8 @@ def clean(
     files = landed_files.join(cleaned_files, on="file_id", how="left_anti")
     if files.isEmpty():
         return {}
-    fresh = rows.join(F.broadcast(files.select("file_id")), on="file_id", how="left_semi")
+    named = F.broadcast(files.select("file_id", F.col("path").alias(PATH)))
+    fresh = rows.join(named, on="file_id", how="inner")
     typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, night)) for s in night.settings.sources]
     event_rows = [(s, t) for s, t in typed if s.kind == "events"]
     item_sources = [t for s, t in typed if s.kind == "items"]

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from recsynth.expressions import references
 from recsynth.silver.settings import SilverSettings
-from recsynth.source import SourceSettings
+from recsynth.source import PATH, SourceSettings
 from recsynth.tables.silver import EVENT_TYPES
 
 MALFORMED = "malformed row"
@@ -22,8 +22,8 @@ def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
 
     A column that the row's file lacks is null.
     """
-    named = sorted({name for text in source.expressions for name in references(text, f"source {source.name}")})
-    rows = rows.select("file_id", "source", "raw", "fields", *(F.col("fields")[n].alias(n) for n in named))
+    named = sorted({n for sql in source.expressions for n in references(sql, f"source {source.name}")} - {PATH})
+    rows = rows.select("file_id", "source", "raw", "fields", PATH, *(F.col("fields")[n].alias(n) for n in named))
     failed = [F.when(~F.coalesce(F.expr(sql), F.lit(False)), F.lit(name)) for name, sql in source.filters.items()]
     return rows.select(
         "file_id", "source", "raw", F.col("fields").isNull().alias("is_malformed"),

@@ -1,0 +1,90 @@
+"""The plots of the page, as SVG text for inlining; colours are those of the page's style sheet."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+
+matplotlib.use("svg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+INK, ACCENT, QUIET = "#5b6470", "#c2552d", "#8fa3b8"
+_STYLE = {
+    "svg.fonttype": "none", "svg.hashsalt": "recsynth", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "savefig.transparent": True,
+}  # fmt: skip
+
+
+def svg(draw: object, width: float = 6.0, height: float = 2.6) -> str:
+    """Draw on new axes and return the `<svg>` element."""
+    with plt.rc_context(_STYLE):
+        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+        draw(axes)  # type: ignore[operator]
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+        plt.close(figure)
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def bars(labels: Sequence[str], values: Sequence[float], unit: str) -> str:
+    """Horizontal bars, the greatest on top."""
+
+    def draw(axes: Axes) -> None:
+        drawn = axes.barh(list(labels)[::-1], list(values)[::-1], color=QUIET)
+        axes.bar_label(drawn, labels=[f"{v:,.0f}" for v in list(values)[::-1]], padding=3)
+        axes.set_xlabel(unit)
+        axes.margins(x=0.15)
+
+    return svg(draw, height=max(1.2, 0.32 * len(labels) + 0.6))
+
+
+def lines(frame: pd.DataFrame, x: str, label: str) -> str:
+    """One line a further column of the frame."""
+
+    def draw(axes: Axes) -> None:
+        for name, colour in zip([c for c in frame if c != x], (ACCENT, QUIET, INK, "#6a9a6a", "#a06ab4"), strict=False):
+            part = frame[[x, name]].dropna()
+            axes.plot(part[x], part[name], color=colour, label=name, marker="." if len(part) < 40 else None)
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+        axes.tick_params(axis="x", labelrotation=20 if frame[x].dtype == object else 0)
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(7))
+
+    return svg(draw)
+
+
+def intervals(frame: pd.DataFrame, ours: str, label: str) -> str:
+    """A point with its interval for each row of (model, value, low, high); ours stands out."""
+
+    def draw(axes: Axes) -> None:
+        ordered = frame.sort_values("value").reset_index(drop=True)
+        colours = [ACCENT if m == ours else QUIET for m in ordered["model"]]
+        spread = np.abs(np.vstack([ordered["value"] - ordered["low"], ordered["high"] - ordered["value"]]))
+        axes.errorbar(ordered["value"], ordered.index, xerr=spread, fmt="none", ecolor=colours, elinewidth=2)
+        axes.scatter(ordered["value"], ordered.index, c=colours, zorder=3)
+        axes.set_yticks(ordered.index, ordered["model"].str.replace("_", " "))
+        axes.set_xlabel(label)
+        axes.set_xlim(left=0)
+
+    return svg(draw, width=4.6, height=2.1)
+
+
+def tail(counts: Sequence[float], label: str) -> str:
+    """Counts from greatest to least on logarithmic axes: the long tail."""
+
+    def draw(axes: Axes) -> None:
+        ordered = np.sort(np.asarray(counts, float))[::-1]
+        axes.loglog(np.arange(1, len(ordered) + 1), np.maximum(ordered, 1), color=ACCENT)
+        axes.set_xlabel("rank")
+        axes.set_ylabel(label)
+
+    return svg(draw, width=4.6, height=2.3)
