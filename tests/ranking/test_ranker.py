@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from recsynth.ranking.ranker import _learnable, fit, scored
+from recsynth.ranking.ranker import _learnable, fit, gains, scored
 from recsynth.ranking.settings import RankerSettings
 from recsynth.tables.rank import FEATURE_ROWS
 from tests.rows import table
@@ -54,6 +54,19 @@ def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark
     for user in range(8):
         mine = {i: scores[0][r] for r in scores[0] for i in [r[2]] if r[1] == f"u{user}"}
         assert max(mine, key=lambda i: mine[i]) == f"i{user % ITEMS}"
+
+
+def test_batches_without_validation_rows_are_learned_from(spark: SparkSession) -> None:
+    key = "spark.sql.execution.arrow.maxRecordsPerBatch"
+    before = spark.conf.get(key)
+    spark.conf.set(key, "10")
+    try:
+        fitted = fit(rows(spark, 2), SETTINGS, 1)
+    finally:
+        spark.conf.set(key, str(before))
+    assert fitted is not None
+    assert set(gains(fitted)) <= {"als_score", "popular_score"}
+    assert sum(gains(fitted).values()) == pytest.approx(1.0)
 
 
 def test_lists_with_one_kind_of_label_alone_teach_nothing(spark: SparkSession) -> None:
