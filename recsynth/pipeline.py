@@ -11,6 +11,11 @@ from recsynth.gold.item_text import item_text
 from recsynth.gold.query_items import query_items
 from recsynth.inference.embed_texts import embed_texts
 from recsynth.inference.embed_users import embed_users
+from recsynth.ranking.features import features
+from recsynth.ranking.new_items import new_items
+from recsynth.ranking.recommend import recommend
+from recsynth.ranking.search_results import search_results
+from recsynth.ranking.similar_items import similar_items
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.silver.items import items
