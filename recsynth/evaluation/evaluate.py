@@ -49,30 +49,33 @@ def evaluate(
     rows: list[tuple[object, ...]] = [("evaluate", "evaluated_days", "", "", float(days), None, None, None)]
     if days:
         vectors = _vectors(item_text, item_embeddings, models, night)
-        judged = _judged(truth, _lists(recommendations, candidates, night), vectors, settings.max_users)
+        bought = bought_before(people, night)
+        judged = _judged(truth, bought, _lists(recommendations, candidates, night), vectors, settings.max_users)
         judged = judged.join(segments(people, night), on="user_id", how="left").persist()
         rows += _accuracy(judged, settings) + _variety(judged, interactions, item_text)
     return spark.createDataFrame(rows, METRICS.schema)
 
 
 def truths(people: DataFrame, interactions: DataFrame, night: Night) -> DataFrame:
-    """Purchases in the days after the night: user_id, item_id, day, was_bought (by that user before), is_cold_item."""
+    """Purchases in the days after the night: user_id, item_id, day, is_cold_item."""
     settings, cutoff = night.settings.evaluation, F.lit(night.cutoff)
     until = F.lit(night.cutoff + timedelta(days=settings.days))
     before = people.where(F.col("ts") < cutoff)
     bought = people.where((F.col("ts") >= cutoff) & (F.col("ts") < until) & (F.col("event_type") == "purchase"))
-    already = (
-        before.where("event_type = 'purchase'").select("user_id", "item_id", F.lit(True).alias("was_bought")).distinct()
-    )
     holders = interactions.groupBy("item_id").agg((F.count("*") <= settings.cold_item_users).alias("is_cold_item"))
     return (
         bought.select("user_id", "item_id", F.col("event_date").alias("day"))
         .join(before.select("user_id").distinct(), on="user_id", how="left_semi")
         .join(before.select("item_id").distinct(), on="item_id", how="left_semi")
-        .join(already, on=["user_id", "item_id"], how="left")
         .join(holders, on="item_id", how="left")
-        .na.fill(False, ["was_bought", "is_cold_item"])
+        .na.fill(False, ["is_cold_item"])
     )
+
+
+def bought_before(people: DataFrame, night: Night) -> DataFrame:
+    """user_id and `bought`: every item that the user had bought before the night."""
+    before = people.where((F.col("ts") < F.lit(night.cutoff)) & (F.col("event_type") == "purchase"))
+    return before.groupBy("user_id").agg(F.collect_set("item_id").alias("bought"))
 
 
 def segments(people: DataFrame, night: Night) -> DataFrame:
@@ -100,14 +103,15 @@ def _lists(recommendations: DataFrame, candidates: DataFrame, night: Night) -> D
     )
 
 
-def _judged(truth: DataFrame, lists: DataFrame, vectors: str, max_users: int) -> DataFrame:
+def _judged(truth: DataFrame, bought: DataFrame, lists: DataFrame, vectors: str, max_users: int) -> DataFrame:
     """One row per (model, view, user): every accuracy metric, the list's diversity and its first ten."""
     wanted = truth.groupBy("user_id").agg(
         F.collect_set("item_id").alias("wanted"),
-        F.collect_set(F.when(F.col("was_bought"), F.col("item_id"))).alias("bought"),
         F.collect_set(F.when(F.col("is_cold_item"), F.col("item_id"))).alias("cold"),
     )
     wanted = wanted.orderBy(F.xxhash64("user_id"), "user_id").limit(max_users)
+    none = F.array().cast("array<string>")
+    wanted = wanted.join(bought, on="user_id", how="left").withColumn("bought", F.coalesce("bought", none))
     every = wanted.crossJoin(
         truth.sparkSession.createDataFrame([(m,) for m in ("recsynth", *BASELINES)], "model string")
     )

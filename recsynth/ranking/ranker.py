@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -26,27 +27,34 @@ class Fitted:
     validation_ndcg: float | None
 
 
-def fit(rows: DataFrame, settings: RankerSettings, seed: int) -> Fitted | None:
+def fit(rows: DataFrame, settings: RankerSettings, label_days: int, seed: int) -> Fitted | None:
     """Train on labelled feature rows; None where no list has both a purchase and another candidate.
 
-    First on all windows but the newest, which decides when to stop and gives an honest figure; then on all
-    windows with that many trees. With a single window its lists are split by a hash of the user; where that
-    leaves a side empty, all trees are grown and there is no figure.
+    First without the newest window, which decides when to stop; a window whose labels (`label_days` long) reach
+    into the newest one is left out too, for it has seen part of the answer. Then on all windows with that
+    many trees. Where no earlier window is left, the newest one's lists are split by a hash of the user;
+    where that leaves a side empty, all trees are grown and there is no figure.
     """
     lists = _learnable(rows, settings, seed).persist()
     try:
-        return _fit(lists, settings, seed)
+        return _fit(lists, settings, label_days, seed)
     finally:
         lists.unpersist()
 
 
-def _fit(lists: DataFrame, settings: RankerSettings, seed: int) -> Fitted | None:
+def _fit(lists: DataFrame, settings: RankerSettings, label_days: int, seed: int) -> Fitted | None:
     windows = sorted(r.cutoff for r in lists.select("cutoff").distinct().collect())  # bound: gold.windows.count
     if not windows:
         return None
     is_newest = F.col("cutoff") == F.lit(windows[-1])
-    held_out = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0 if len(windows) == 1 else is_newest
-    marked = lists.withColumn("is_validation", held_out)
+    # An hour of grace: the clock may change between two midnights.
+    last_before = windows[-1] - timedelta(days=label_days, hours=-1)
+    if windows[0] <= last_before:
+        apart = lists.where(is_newest | (F.col("cutoff") <= F.lit(last_before)))
+        marked = apart.withColumn("is_validation", is_newest)
+    else:
+        by_user = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0
+        marked = lists.where(is_newest).withColumn("is_validation", by_user)
     if marked.select("is_validation").distinct().count() < 2:
         return Fitted(_ranker(settings, settings.trees, seed, early=False).fit(lists), settings.trees, None)
     booster = _ranker(settings, settings.trees, seed, early=True).fit(marked).get_booster()

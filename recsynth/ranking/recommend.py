@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from recsynth.model.champion import champion
 from recsynth.ranking.ranker import Fitted, fit, gains, scored
 from recsynth.ranking.reasons import with_reason
+from recsynth.ranking.settings import RankingSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import RECOMMENDATIONS
@@ -22,13 +23,13 @@ def recommend(
     ops.metrics. With no window to learn from, candidates are ordered by popularity, and the metrics say so.
     """
     settings = night.settings.ranking
-    fitted = fit(features.where("label is not null"), settings.ranker, night.seed("ranker"))
+    fitted = fit(
+        features.where("label is not null"), settings.ranker, night.settings.gold.windows.days, night.seed("ranker")
+    )
     tonight = features.where(F.col("cutoff") == F.lit(night.cutoff)).drop("label")
     ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
     allowed = item_text.where(F.expr(settings.item_filter)).select("item_id")
-    best = Window.partitionBy("user_id").orderBy(F.desc("score"), F.desc("popular_score"), "item_id")
-    placed = ranked.join(allowed, on="item_id", how="left_semi").withColumn("rank", F.row_number().over(best))
-    lines = placed.where(F.col("rank") <= settings.list_length)
+    lines = composed(ranked.join(allowed, on="item_id", how="left_semi"), settings)
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )
@@ -37,6 +38,23 @@ def recommend(
     named = explained.withColumn("model_version", F.lit(version.model_version if version else ""))
     rows = named.withColumn("score", F.col("score").cast("double")).select(*RECOMMENDATIONS.column_names)
     return {"recommendations": rows, "metrics": _metrics(features, fitted)}
+
+
+def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
+    """The best lines of each user with `rank`, and behind them what is missing to `discoveries` never-bought items.
+
+    Without those, the list of a customer of many years would hold nothing but repeats. Ties go to the more
+    popular item, then by id.
+    """
+    order = (F.desc("score"), F.desc("popular_score"), "item_id")
+    is_new = F.coalesce(F.col("pair_purchases"), F.lit(0)) == 0
+    placed = ranked.withColumn("is_new", is_new).withColumn(
+        "place", F.row_number().over(Window.partitionBy("user_id").orderBy(*order))
+    )
+    among_new = F.row_number().over(Window.partitionBy("user_id", "is_new").orderBy(*order))
+    is_discovery = F.col("is_new") & (F.col("among_new") <= settings.discoveries)
+    kept = placed.withColumn("among_new", among_new).where((F.col("place") <= settings.list_length) | is_discovery)
+    return kept.withColumn("rank", F.row_number().over(Window.partitionBy("user_id").orderBy("place")))
 
 
 def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:

@@ -31,7 +31,8 @@ class RankingSettings(Section):
     """Ranker and lists."""
 
     ranker: RankerSettings = Field(default_factory=RankerSettings, description="The trees.")
-    list_length: int = Field(100, ge=1, description="Items in a user's list.")
+    list_length: int = Field(50, ge=1, description="Best items in a user's list.")
+    discoveries: int = Field(20, ge=0, description="Items never bought that a list holds at least, behind the best.")
     item_filter: str = Field(
         "available", description="SQL condition over gold.item_text that a recommended item satisfies."
     )

@@ -46,7 +46,7 @@ def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark
     data = rows(spark, 2)
     scores = []
     for given in (data, data.repartition(3, "item_id")):
-        fitted = fit(given, SETTINGS, 1)
+        fitted = fit(given, SETTINGS, 7, 1)
         assert fitted is not None
         assert fitted.validation_ndcg == pytest.approx(1.0)
         scores.append({(r.cutoff, r.user_id, r.item_id): r.score for r in scored(data, fitted).collect()})
@@ -61,7 +61,7 @@ def test_batches_without_validation_rows_are_learned_from(spark: SparkSession) -
     before = spark.conf.get(key)
     spark.conf.set(key, "10")
     try:
-        fitted = fit(rows(spark, 2), SETTINGS, 1)
+        fitted = fit(rows(spark, 2), SETTINGS, 7, 1)
     finally:
         spark.conf.set(key, str(before))
     assert fitted is not None
@@ -70,12 +70,12 @@ def test_batches_without_validation_rows_are_learned_from(spark: SparkSession) -
 
 
 def test_lists_with_one_kind_of_label_alone_teach_nothing(spark: SparkSession) -> None:
-    assert fit(rows(spark, 1, label=0.0), SETTINGS, 1) is None
-    assert fit(rows(spark, 1, label=1.0), SETTINGS, 1) is None
-    assert fit(table(spark, FEATURE_ROWS, []), SETTINGS, 1) is None
+    assert fit(rows(spark, 1, label=0.0), SETTINGS, 7, 1) is None
+    assert fit(rows(spark, 1, label=1.0), SETTINGS, 7, 1) is None
+    assert fit(table(spark, FEATURE_ROWS, []), SETTINGS, 7, 1) is None
 
 
 def test_a_single_list_is_learned_from_without_a_figure(spark: SparkSession) -> None:
-    fitted = fit(rows(spark, 1, users=1), SETTINGS, 1)
+    fitted = fit(rows(spark, 1, users=1), SETTINGS, 7, 1)
     assert fitted is not None
     assert (fitted.trees, fitted.validation_ndcg) == (5, None)

@@ -1,0 +1,53 @@
+"""Training shards with a planted taste: each user likes one colour, which only the items' texts tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsynth.training.settings import TrainingSettings
+from tests.model.tiny import COLOURS
+
+ITEMS_PER_COLOUR = 10
+ITEMS = len(COLOURS) * ITEMS_PER_COLOUR
+
+
+def text_of(item: int) -> str:
+    """`red thing7`: the colour is what the taste is about, the thing is noise."""
+    return f"{COLOURS[item % len(COLOURS)]} thing{item}"
+
+
+def write_planted(folder: Path, users: int = 60, parts: int = 2) -> Path:
+    """Each user bought six items of a colour and buys the other four after."""
+    rows = []
+    for user in range(users):
+        mine = [user % len(COLOURS) + len(COLOURS) * ((user + i) % ITEMS_PER_COLOUR) for i in range(ITEMS_PER_COLOUR)]
+        rows.append({
+            "user_id": f"u{user:03d}", "texts": mine[:6], "types": [5] * 6,
+            "ages": [float(6 - i) for i in range(6)], "wanted": mine[6:],
+        })  # fmt: skip
+    texts = [{"index": i, "kind": "item", "text": text_of(i), "popularity": 6.0 * users / ITEMS} for i in range(ITEMS)]
+    for name, table in (("texts", texts), ("users", rows), ("labels", rows)):
+        (folder / name).mkdir(parents=True)
+        for part in range(parts):
+            # Contiguous pieces, as Spark writes a sorted table.
+            piece = table[part * len(table) // parts : (part + 1) * len(table) // parts]
+            pq.write_table(_typed(pa.Table.from_pylist(piece)), folder / name / f"part-{part}.parquet")
+    return folder
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    kinds = {"popularity": pa.float32(), "ages": pa.list_(pa.float32()), "types": pa.list_(pa.int32())}
+    return table.cast(pa.schema([(f.name, kinds.get(f.name, f.type)) for f in table.schema]))
+
+
+def quick(**changes: object) -> TrainingSettings:
+    """Settings that learn the planted taste in seconds."""
+    values: dict[str, object] = {
+        "trainable_layers": 2, "learning_rate": 3e-3, "warmup_steps": 2, "max_steps": 20, "validate_steps": 5,
+        "patience": 9, "users_per_step": 30, "items_per_step": 20, "max_tokens": 16, "min_users": 2,
+        "history_length": 8, "processes": 1, "dropout": 0.0,
+    }  # fmt: skip
+    return TrainingSettings.model_validate(values | changes)

@@ -1,0 +1,112 @@
+"""The loop in one process: it learns what was planted, by its seed, and goes on after a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recsynth.training.loop import Trainer, sampled_positives
+from recsynth.training.shards import Batch
+from tests.model.tiny import tiny_model
+from tests.training.planted import quick, write_planted
+
+
+def trainer(folder: Path, **changes: object) -> Trainer:
+    shards = folder / "shards"
+    if not shards.exists():
+        write_planted(shards)
+    torch.manual_seed(0)
+    model = tiny_model(folder / "encoder")
+    return Trainer(model, shards, quick(**changes), seed=3)
+
+
+@pytest.mark.parametrize("loss", ["sampled_softmax", "binary_cross_entropy", "mean_squared_error"])
+def test_each_loss_learns_the_planted_taste(tmp_path: Path, loss: str) -> None:
+    made = trainer(tmp_path, loss=loss)
+    progress = made.run(tmp_path / "checkpoints")
+    assert progress.best > progress.before + 0.05
+    # What is kept is the best, not the last.
+    assert made.validate() == pytest.approx(progress.best, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    found = []
+    for name in ("a", "b"):
+        made = trainer(tmp_path, max_steps=4, validate_steps=2)
+        made.run(tmp_path / name)
+        found.append(made.model.state_dict())
+    assert all(torch.equal(found[0][k], found[1][k]) for k in found[0])
+
+
+def test_frozen_layers_stay_and_the_others_move(tmp_path: Path) -> None:
+    made = trainer(tmp_path, trainable_layers=1)
+    before = {k: v.clone() for k, v in made.model.state_dict().items()}
+    made.validate()
+    made._step(next(batches(made)))
+    moved = {k for k, v in made.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert any("layer.1." in k for k in moved)
+    assert not any("layer.0." in k or "embeddings" in k for k in moved)
+
+
+def batches(made: Trainer):  # type: ignore[no-untyped-def]  # noqa: D103
+    from recsynth.training.shards import user_batches
+
+    return user_batches(made.folder, 0, 1, 30, 8, 1)
+
+
+def test_patience_ends_what_does_not_improve(tmp_path: Path) -> None:
+    # A learning rate this small moves no list, so no validation is better than the first.
+    made = trainer(tmp_path, learning_rate=1e-12, head_learning_rate=1e-12, patience=2, validate_steps=1)
+    assert made.run(tmp_path / "checkpoints").step == 2
+
+
+def test_the_time_budget_ends_it(tmp_path: Path) -> None:
+    assert trainer(tmp_path, max_minutes=1e-9).run(tmp_path / "checkpoints").step == 0
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, step = trainer(tmp_path), Trainer._step
+
+    def killed(self: Trainer, batch: Batch) -> None:
+        if self.progress.step == 7:
+            raise KeyboardInterrupt
+        step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        made.run(tmp_path / "checkpoints")
+    monkeypatch.undo()
+    progress = trainer(tmp_path).run(tmp_path / "checkpoints")
+    assert [p["step"] for p in progress.curve] == list(range(1, 21))
+    assert progress.curve[:5] == made.progress.curve[:5]
+    assert progress.best > progress.before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "other settings"])
+def test_a_checkpoint_that_is_not_whole_or_not_of_this_training_is_not_used(tmp_path: Path, damage: str) -> None:
+    trainer(tmp_path, max_steps=5).run(tmp_path / "checkpoints")
+    last = tmp_path / "checkpoints" / "last.safetensors"
+    if damage == "truncated":
+        last.write_bytes(last.read_bytes()[:1000])
+    again = trainer(tmp_path, max_steps=5, **({} if damage == "truncated" else {"loss": "mean_squared_error"}))
+    again._resume(tmp_path / "checkpoints")
+    assert again.progress.step == 0
+
+
+def test_a_loss_that_is_no_number_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = trainer(tmp_path)
+    made.validate()
+    monkeypatch.setattr(made, "_loss", lambda batch, items: torch.tensor(float("nan")))
+    made._step(next(batches(made)))
+    assert all(torch.isfinite(p).all() for p in made.model.parameters())
+
+
+def test_sampled_items_are_positives_and_hidden_from_the_history() -> None:
+    batch = Batch(np.array([[3, 0, 3], [1, 2, 0]]), np.array([[5, 5, 5], [5, 1, 0]]), np.zeros((2, 3), np.float32))
+    positives_BM, hidden_BL = sampled_positives(batch, np.array([0, 3]), items=4)
+    # User 1's last place is padding: it is item 0 by number only.
+    assert positives_BM.tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    assert hidden_BL.tolist() == [[True, True, True], [False, False, False]]

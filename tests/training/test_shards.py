@@ -1,0 +1,67 @@
+"""Shards: every user is read by one process, in equal shares."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsynth.errors import InputError
+from recsynth.training.shards import Batch, read_labels, read_texts, user_batches
+from tests.training.planted import ITEMS, text_of, write_planted
+
+
+def epoch(folder: Path, rank: int, world_size: int, users: int, seed: int = 1) -> list[tuple[int, ...]]:
+    share = -(-users // world_size)
+    batches = islice(user_batches(folder, rank, world_size, 4, 8, seed), -(-share // 4))
+    return [tuple(row) for b in batches for row in b.texts_BL.tolist()]
+
+
+def test_two_processes_share_all_users_evenly(tmp_path: Path) -> None:
+    write_planted(tmp_path, users=40)
+    whole = sorted(epoch(tmp_path, 0, 1, 40))
+    shares = [epoch(tmp_path, rank, 2, 40) for rank in (0, 1)]
+    assert [len(s) for s in shares] == [20, 20]
+    assert sorted(shares[0] + shares[1]) == whole
+
+
+def test_where_users_do_not_divide_the_shares_are_equal_all_the_same(tmp_path: Path) -> None:
+    write_planted(tmp_path, users=7)
+    shares = [epoch(tmp_path, rank, 3, 7) for rank in range(3)]
+    assert [len(s) for s in shares] == [3, 3, 3]
+    assert set(shares[0] + shares[1] + shares[2]) == set(epoch(tmp_path, 0, 1, 7))
+
+
+def test_the_order_is_by_seed_and_another_each_epoch(tmp_path: Path) -> None:
+    write_planted(tmp_path, users=40)
+    first, same, other = (epoch(tmp_path, 0, 1, 40, seed) for seed in (1, 1, 2))
+    assert first == same
+    assert first != other
+    two = [b.texts_BL.tolist() for b in islice(user_batches(tmp_path, 0, 1, 40, 8, 1), 2)]
+    assert two[0] != two[1]
+    assert sorted(two[0]) == sorted(two[1])
+
+
+def test_a_history_is_cut_to_its_last_events_and_padded_behind(tmp_path: Path) -> None:
+    write_planted(tmp_path, users=4)
+    cut, wanted = read_labels(tmp_path, 2, limit=1)
+    assert cut.ages_BL.tolist() == [[2.0, 1.0]]
+    assert wanted[0].tolist() == [24, 28, 32, 36]
+    padded: Batch = read_labels(tmp_path, 8, limit=1)[0]
+    assert (padded.types_BL[0] > 0).tolist() == [True] * 6 + [False] * 2
+
+
+def test_texts_are_in_the_order_of_their_index(tmp_path: Path) -> None:
+    texts = read_texts(write_planted(tmp_path, parts=3))
+    assert texts.texts == [text_of(i) for i in range(ITEMS)]
+    assert texts.items == len(texts.popularity_M) == ITEMS
+    assert np.isfinite(texts.popularity_M).all()
+
+
+def test_a_truncated_shard_is_one_clear_error(tmp_path: Path) -> None:
+    shard = write_planted(tmp_path) / "texts" / "part-0.parquet"
+    shard.write_bytes(shard.read_bytes()[:-20])
+    with pytest.raises(InputError, match="expected whole Parquet shards"):
+        read_texts(tmp_path)
