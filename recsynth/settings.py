@@ -38,6 +38,12 @@ class PathSettings(Section):
     )
     report: str = Field("data/report", description="Folder of the pages, `<report>/<date>/index.html`.")
 
+    @field_validator("landing", "lake", "report")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        # Delta takes a relative location for a table's name, and executors have another working folder.
+        return str(Path(value).absolute())
+
 
 class SparkSettings(Section):
     """The session, where the job starts one itself; spark-submit's own settings win."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 
 from delta.tables import DeltaTable
+from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType
@@ -104,7 +105,7 @@ class Store:
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder on whatever file system it lies."""
-        jvm, conf = self.spark._jvm, self.spark._jsc.hadoopConfiguration()  # type: ignore[union-attr]
+        jvm, conf = self.spark._jvm, self.spark._jsc.hadoopConfiguration()
         folder = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
         folder.getFileSystem(conf).delete(folder, True)
 
@@ -129,7 +130,7 @@ class Store:
                 f"CREATE TABLE IF NOT EXISTS {schema}.{table.short} USING delta LOCATION '{self.path(table)}'"
             )
 
-    def _touched(self, table: Table) -> list[F.Column]:  # type: ignore[name-defined]
+    def _touched(self, table: Table) -> list[SparkColumn]:
         return [F.collect_set(table.partition[0]).alias("touched")] if table.write == "partitions" else []
 
     def _overwrite(self, table: Table, rows: DataFrame, run_date: date, stage: str) -> None:
@@ -149,7 +150,7 @@ class Store:
         if table.nightly:
             return rows.where(self._part(table, run_date, stage))
         if table.write == "partitions":
-            return rows.where(F.col(table.partition[0]).isin(*(observed["touched"] or [None])))
+            return rows.where(F.col(table.partition[0]).isin(observed["touched"] or []))
         return rows
 
     def _merge(self, table: Table, rows: DataFrame, observation: Observation, night: str) -> int:

@@ -10,7 +10,8 @@ from recsynth.settings import Settings
 
 EVENTS: dict[str, Any] = {
     "name": "clicks", "kind": "events", "format": "jsonl", "path": "events/*.jsonl", "time_zone": "Europe/Berlin",
-    "columns": {c: c for c in ("event_id", "user_id", "event_type", "ts", "query", "quantity", "price", "rating", "order_id")}
+    "columns": {c: c for c in ("event_id", "user_id", "event_type", "ts", "query", "quantity", "price", "rating",
+                               "order_id")}
     | {"item_id": "coalesce(item_id, sku)"},
 }  # fmt: skip
 INVOICES: dict[str, Any] = {

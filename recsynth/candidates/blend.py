@@ -91,7 +91,7 @@ def block_function(folders: dict[pd.Timestamp, str], settings: CandidateSettings
     def score(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for rows in blocks:
             for cutoff, at_cutoff in rows.groupby("cutoff", sort=True):
-                models = load_models(folders[pd.Timestamp(cutoff)])
+                models = load_models(folders[pd.Timestamp(str(cutoff))])
                 for start in range(0, len(at_cutoff), settings.block_users):
                     yield blend(at_cutoff.iloc[start : start + settings.block_users], models, settings)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-Weights = np.ndarray | sp.csr_matrix
+Weights: TypeAlias = np.ndarray | sp.csr_matrix
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def embed_users(
                 places = [torch.from_numpy(x[is_known]).to(worker_device()) for x in (matrix_MD[texts], types, ages)]
                 with torch.no_grad():
                     pooled_BD = user(*places).float().cpu().numpy()
-                known = block.loc[is_known, ["cutoff", "user_id"]].reset_index(drop=True)
+                known = block[["cutoff", "user_id"]][is_known].reset_index(drop=True)
                 yield known.assign(vector=list(pooled_BD))
 
     pooled = _keys(every, length).mapInPandas(pool, "cutoff timestamp, user_id string, vector array<float>")

@@ -11,6 +11,7 @@ import torch
 from pyspark import TaskContext
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import ArrayType, FloatType
 
 from recsynth.model.folder import read_model
@@ -40,7 +41,7 @@ def encoded(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> Da
     """Add `vector` to rows with `text`: an Arrow UDF over batches, each sorted by length inside."""
     path = str(folder)
 
-    @F.pandas_udf(ArrayType(FloatType()))  # type: ignore[call-overload,untyped-decorator]
+    @pandas_udf(ArrayType(FloatType()))  # type: ignore[call-overload,untyped-decorator]
     def encode(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         model = worker_model(path, threads)
         for batch in batches:

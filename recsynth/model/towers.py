@@ -36,7 +36,8 @@ class TextTower(nn.Module):
         ).to(self.mean_D.device)
         states_MTD = self.encoder(**tokens).last_hidden_state
         mask_MT1 = tokens["attention_mask"].unsqueeze(-1).to(states_MTD.dtype)
-        return (states_MTD * mask_MT1).sum(1) / mask_MT1.sum(1)
+        pooled_MD: Tensor = (states_MTD * mask_MT1).sum(1) / mask_MT1.sum(1)
+        return pooled_MD
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors (M, D)."""

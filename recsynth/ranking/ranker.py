@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRanker, SparkXGBRankerModel
@@ -64,7 +66,7 @@ def _fit(lists: DataFrame, settings: RankerSettings, label_days: int, seed: int)
 
 
 def _ranker(settings: RankerSettings, trees: int, seed: int, early: bool) -> SparkXGBRanker:
-    stopping = {"early_stopping_rounds": settings.patience, "validation_indicator_col": "is_validation"}
+    stopping: dict[str, Any] = {"early_stopping_rounds": settings.patience, "validation_indicator_col": "is_validation"}
     return SparkXGBRanker(
         features_col="features", eval_metric="ndcg@10", label_col="label", qid_col="list",
         num_workers=settings.workers, objective=settings.objective,
@@ -97,7 +99,8 @@ def scored(rows: DataFrame, fitted: Fitted) -> DataFrame:
 
 def gains(fitted: Fitted) -> dict[str, float]:
     """Each feature's share of the trees' gain, those that no tree uses left out."""
-    found = fitted.model.get_booster().get_score(importance_type="gain")
+    scores = fitted.model.get_booster().get_score(importance_type="gain")
+    found = {name: float(np.sum(gain)) for name, gain in scores.items()}
     total = sum(found.values()) or 1.0
     return {name: found[f"f{i}"] / total for i, name in enumerate(FEATURES) if f"f{i}" in found}
 

@@ -30,7 +30,8 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
     context = {
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "matrix": _matrix(tables),
         "model": _model(metrics), "quality": _quality(metrics), "examples": _examples(tables),
-        "new_items": _new_items(tables), "similar": _similar(tables), "search": _search(tables), "stages": _stages(tables),
+        "new_items": _new_items(tables), "similar": _similar(tables), "search": _search(tables),
+        "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,8 @@ def _matrix(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
         for k in ("item", "user")
     }
     return {
-        "cells": found.cells, "users": found.users, "items": found["items"], "density": found.cells / (found.users * found["items"]),
+        "cells": found.cells, "users": found.users, "items": found["items"],
+        "density": found.cells / (found.users * found["items"]),
         "item_tail": _plot(plots.tail, tails["item"], "users of an item"),
         "user_tail": _plot(plots.tail, tails["user"], "items of a user"),
     }  # fmt: skip
@@ -131,11 +133,16 @@ def _examples(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
     return [
         {
             "user_id": user,
-            "history": [f"{e.event_type}: {e.query if e.event_type == 'search' else e.title}" for e in had[had["user_id"] == user].itertuples()],
+            "history": _said(had[had["user_id"] == user]),
             "lines": part.to_dict("records"),
         }
         for user, part in shown.groupby("user_id", sort=True)
     ]  # fmt: skip
+
+
+def _said(events: pd.DataFrame) -> list[str]:
+    texts = events["query"].where(events["event_type"] == "search", events["title"])
+    return [f"{kind}: {text}" for kind, text in zip(events["event_type"], texts, strict=True)]
 
 
 def _new_items(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
@@ -198,9 +205,9 @@ def _plot(function: Any, *arguments: Any) -> Markup:
 
 
 def _table(frame: pd.DataFrame) -> dict[str, Any]:
-    return {"columns": list(frame.columns), "rows": frame.astype(object).where(frame.notna(), None).values.tolist()}
+    rows = [[None if pd.isna(x) else x for x in row] for row in frame.itertuples(index=False)]
+    return {"columns": list(frame.columns), "rows": rows}
 
 
 def _records(rows: DataFrame) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = rows.toPandas().to_dict("records")
-    return records
+    return [row.asDict() for row in rows.collect()]  # bound: EXAMPLES

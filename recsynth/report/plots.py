@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 
@@ -15,18 +16,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 INK, ACCENT, QUIET = "#5b6470", "#c2552d", "#8fa3b8"
-_STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "recsynth", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "recsynth", "font.size": 9,
+    "axes.spines.top": False, "axes.spines.right": False,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "savefig.transparent": True,
 }  # fmt: skip
 
 
-def svg(draw: object, width: float = 6.0, height: float = 2.6) -> str:
+def svg(draw: Callable[[Axes], None], width: float = 6.0, height: float = 2.6) -> str:
     """Draw on new axes and return the `<svg>` element."""
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-        draw(axes)  # type: ignore[operator]
+        draw(axes)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
         plt.close(figure)
@@ -69,7 +71,7 @@ def intervals(frame: pd.DataFrame, ours: str, label: str) -> str:
         ordered = frame.sort_values("value").reset_index(drop=True)
         colours = [ACCENT if m == ours else QUIET for m in ordered["model"]]
         spread = np.abs(np.vstack([ordered["value"] - ordered["low"], ordered["high"] - ordered["value"]]))
-        axes.errorbar(ordered["value"], ordered.index, xerr=spread, fmt="none", ecolor=colours, elinewidth=2)
+        axes.hlines(ordered.index, ordered["value"] - spread[0], ordered["value"] + spread[1], colours, linewidth=2)
         axes.scatter(ordered["value"], ordered.index, c=colours, zorder=3)
         axes.set_yticks(ordered.index, ordered["model"].str.replace("_", " "))
         axes.set_xlabel(label)

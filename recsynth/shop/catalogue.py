@@ -11,6 +11,8 @@ from recsynth.seeds import sub_seed
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.words import BRANDS, COLOURS, KINDS, SENTENCES, SIZES, TITLE
 
+# A shop's catalogue holds an item before its first visitor can see it.
+ANNOUNCED_DAYS = 7
 CURRENCY = {"en": "EUR", "zh": "CNY"}
 
 
@@ -27,8 +29,9 @@ def catalogue(settings: ShopSettings, seed: int) -> pd.DataFrame:
     # Kinds in turn, so that each has items even in a small shop.
     kind = np.arange(n) % len(kinds)
     index = {
-        "kind": kind, "brand": rng.integers(len(BRANDS[language]), size=n), "colour": rng.integers(len(COLOURS[language]), size=n),
-        "material": rng.integers(3, size=n), "size": rng.integers(3, size=n), "use": rng.integers(3, size=n),
+        "kind": kind, "brand": rng.integers(len(BRANDS[language]), size=n),
+        "colour": rng.integers(len(COLOURS[language]), size=n), "material": rng.integers(3, size=n),
+        "size": rng.integers(3, size=n), "use": rng.integers(3, size=n),
     }  # fmt: skip
     frame = pd.DataFrame({f"{name}_index": values for name, values in index.items()})
     weeks = max(1, (settings.days - 1) // 7)
@@ -46,9 +49,9 @@ def words(row: pd.Series, language: str) -> dict[str, str]:
     """The words that an item's sentences are made of."""
     kind = KINDS[language][row["kind_index"]]
     return {
-        "noun": kind.noun, "brand": BRANDS[language][row["brand_index"]], "colour": COLOURS[language][row["colour_index"]],
-        "material": kind.materials[row["material_index"]], "size": SIZES[language][row["size_index"]],
-        "use": kind.uses[row["use_index"]],
+        "noun": kind.noun, "brand": BRANDS[language][row["brand_index"]],
+        "colour": COLOURS[language][row["colour_index"]], "material": kind.materials[row["material_index"]],
+        "size": SIZES[language][row["size_index"]], "use": kind.uses[row["use_index"]],
     }  # fmt: skip
 
 
@@ -66,8 +69,8 @@ def _with_words(frame: pd.DataFrame, language: str) -> pd.DataFrame:
 
 
 def snapshot(items: pd.DataFrame, day: int) -> pd.DataFrame:
-    """The catalogue file of a day: what has been launched, and whether it can still be bought."""
-    known = items[items["launch_day"] <= day]
+    """The catalogue file of a day: what is on sale or will be within a week, and whether it can be bought."""
+    known = items[items["launch_day"] <= day + ANNOUNCED_DAYS]
     columns = [
         "item_id",
         "title",

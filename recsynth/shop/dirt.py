@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from recsynth.seeds import sub_seed
+from recsynth.shop.sessions import FIELDS
 from recsynth.shop.settings import ShopSettings
 
-REASONS = {
+REASONS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "malformed row": lambda row: True,
     "missing user_id": lambda row: True,
     "missing item_id": lambda row: row["event_type"] != "search",
@@ -70,9 +71,9 @@ def bot_rows(number: int, items: pd.DataFrame, settings: ShopSettings, seed: int
     picks = rng.integers(0, len(known), settings.dirt.bot_events)
     return [
         {
-            "event_id": f"{user}-{i}", "user_id": user, "item_id": str(known[pick]), "event_type": "view",
-            "ts": (start + timedelta(milliseconds=500 * i)).isoformat(), "query": None, "quantity": None, "price": None,
-            "currency": None, "rating": None, "text": None, "order_id": None, "country": "DE", "session": f"{user}/0",
+            **dict.fromkeys(FIELDS), "event_id": f"{user}-{i}", "user_id": user, "item_id": str(known[pick]),
+            "event_type": "view", "ts": (start + timedelta(milliseconds=500 * i)).isoformat(), "country": "DE",
+            "session": f"{user}/0",
         }
         for i, pick in enumerate(picks)
     ]  # fmt: skip
@@ -96,6 +97,6 @@ def _line(row: dict[str, Any], file_day: int, defect: str, settings: ShopSetting
     if file_day >= settings.dirt.device_from_day:
         sent["device"] = ("phone", "tablet", "desktop")[sub_seed(0, row["user_id"] or "") % 3]
     return {
-        "event_id": row["event_id"], "file_day": file_day, "line": json.dumps(sent, ensure_ascii=False), "defect": defect,
-        "session": row["session"], "user_id": row["user_id"],
+        "event_id": row["event_id"], "file_day": file_day, "line": json.dumps(sent, ensure_ascii=False),
+        "defect": defect, "session": row["session"], "user_id": row["user_id"],
     }  # fmt: skip

@@ -30,6 +30,7 @@ class User:
         self.bought: list[int] = []
         self.rows: list[dict[str, Any]] = []
         self.kinds = items["kind_index"].to_numpy()
+        self.prices = items["price"].to_numpy()
         self.launch, self.retired = items["launch_day"].to_numpy(), items["retired_day"].to_numpy()
 
     def events(self) -> list[dict[str, Any]]:
@@ -129,10 +130,10 @@ class User:
             row: dict[str, Any] = dict.fromkeys(FIELDS)
             trade = event_type in ("purchase", "return", "cart")
             row |= {
-                "event_id": f"{self.taste.user_id}-{len(self.rows)}", "user_id": self.taste.user_id, "event_type": event_type,
-                "ts": clock.isoformat(), "country": self.taste.country, "session": session,
+                "event_id": f"{self.taste.user_id}-{len(self.rows)}", "user_id": self.taste.user_id,
+                "event_type": event_type, "ts": clock.isoformat(), "country": self.taste.country, "session": session,
                 "item_id": None if item is None else self.items["item_id"].iat[item],
-                "price": float(self.items["price"].iat[item]) if trade and item is not None else None,
+                "price": float(self.prices[item]) if trade and item is not None else None,
                 "currency": self.items["currency"].iat[item] if trade and item is not None else None,
             }  # fmt: skip
             self.rows.append(row | {k: (int(v) if isinstance(v, np.integer) else v) for k, v in fields.items()})

@@ -126,8 +126,10 @@ BRANDS = {
 TITLE = {"en": "{brand} {colour} {material} {noun}, {size}", "zh": "{brand}{colour}{material}{noun} {size}"}
 SENTENCES = {
     "en": (
-        "A {size} {colour} {noun} made of {material}, at its best for {use}. {brand} has made it for people who use it daily.",
-        "For {use}: this {noun} by {brand} is made of {material} and comes in {colour}. The {size} size fits most homes.",
+        "A {size} {colour} {noun} made of {material}, at its best for {use}. "
+        "{brand} has made it for people who use it daily.",
+        "For {use}: this {noun} by {brand} is made of {material} and comes in {colour}. "
+        "The {size} size fits most homes.",
         "{brand} makes this {noun} from {material}. It is {colour}, {size} in size, and people like it for {use}.",
         "Simple, {colour} and made of {material}. This {size} {noun} from {brand} is a good choice for {use}.",
     ),
@@ -142,7 +144,18 @@ QUERIES = {
     "zh": ("{colour}{noun}", "{material}{noun}", "{brand}{noun}", "{noun}"),
 }
 REVIEWS = {
-    "en": {1: "Broke after a week. I would not buy this {noun} again.", 2: "Not what I hoped for; the {material} feels cheap.",
-           3: "It is fine. The {noun} does its job.", 4: "Good {noun}, I like the {colour}.", 5: "Wonderful {noun}! Perfect for {use}."},
-    "zh": {1: "用了一周就坏了，不会再买。", 2: "不如预期，{material}感觉廉价。", 3: "还可以。", 4: "不错的{noun}，喜欢{colour}。", 5: "非常好的{noun}！很适合{use}。"},
-}  # fmt: skip
+    "en": {
+        1: "Broke after a week. I would not buy this {noun} again.",
+        2: "Not what I hoped for; the {material} feels cheap.",
+        3: "It is fine. The {noun} does its job.",
+        4: "Good {noun}, I like the {colour}.",
+        5: "Wonderful {noun}! Perfect for {use}.",
+    },
+    "zh": {
+        1: "用了一周就坏了，不会再买。",
+        2: "不如预期，{material}感觉廉价。",
+        3: "还可以。",
+        4: "不错的{noun}，喜欢{colour}。",
+        5: "非常好的{noun}！很适合{use}。",
+    },
+}

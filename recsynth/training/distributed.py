@@ -29,10 +29,10 @@ def launch(shards: Path, out: Path, start: str, settings: TrainingSettings, seed
     start: folder of the champion to go on from, or empty for the pretrained encoder.
     """
     distributor = TorchDistributor(settings.processes, local_mode=settings.local_mode, use_gpu=settings.use_gpu)
-    result: dict[str, Any] = distributor.run(
-        train_process, str(shards), str(out), start, settings.model_dump_json(), seed
-    )
-    return result
+    result = distributor.run(train_process, str(shards), str(out), start, settings.model_dump_json(), seed)
+    if result is None:
+        raise RuntimeError("the first training process ended without figures")
+    return dict(result)
 
 
 def train_process(shards: str, out: str, start: str, settings_json: str, seed: int) -> dict[str, Any]:

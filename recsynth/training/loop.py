@@ -8,6 +8,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ class Trainer:
             log.warning("step %d: loss is %s, skipped", self.progress.step, loss.item())
             loss = torch.zeros_like(loss) * sum(p.sum() for p in self._trainable())
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._average_gradients()
         torch.nn.utils.clip_grad_norm_(self._trainable(), self.settings.gradient_clip)
         self._set_learning_rate()
@@ -228,7 +229,7 @@ def schedule(step: int, warmup_steps: int, max_steps: int) -> float:
 
 def _freeze_below(model: MatchModel, layers: int) -> None:
     """Let the encoder's top layers learn alone; all of it where `layers` reaches its depth."""
-    encoder = model.text.encoder
+    encoder: Any = model.text.encoder
     depth = int(encoder.config.num_hidden_layers)
     for parameter in encoder.parameters():
         parameter.requires_grad = layers >= depth

@@ -45,7 +45,7 @@ def train(
     if settings.enabled and users >= settings.min_users:
         start = str(night.models.parent / before.path) if before else ""
         figures = launch(shards, out, start, settings, night.seed("train"))
-        method = settings.loss
+        method: str = settings.loss
     elif before:
         log.info(
             "%d users with a history, fewer than %d or training is off: the champion stays", users, settings.min_users

@@ -92,7 +92,8 @@ def test_filters_come_first_and_are_named(spark: SparkSession, tmp_path: Path) -
 def test_duplicates_fold_into_copies_and_double_clicks_are_marked(spark: SparkSession, tmp_path: Path) -> None:
     write_jsonl(tmp_path, "a.jsonl", [
         event("a"), event("a"), event("b", ts="2024-03-01T12:00:01"), event("c", ts="2024-03-01T12:00:03"),
-        event("d", ts="2024-03-01T12:00:00", event_type="purchase"), event("e", ts="2024-03-01T12:00:00", event_type="purchase"),
+        event("d", ts="2024-03-01T12:00:00", event_type="purchase"),
+        event("e", ts="2024-03-01T12:00:00", event_type="purchase"),
     ])  # fmt: skip
     write_jsonl(tmp_path, "b.jsonl", [event("a")])
     lake = Lake(spark, settings(tmp_path, CLICKS))
@@ -172,7 +173,8 @@ def test_event_rows_also_tell_of_their_items(spark: SparkSession, tmp_path: Path
 
 def test_an_item_source_is_accounted_for_too(spark: SparkSession, tmp_path: Path) -> None:
     source = {"name": "catalogue", "kind": "items", "format": "csv", "path": "*.csv",
-              "columns": {"item_id": "id", "title": "title", "price": "price", "seen_date": "substring(_path, 1, 10)"}}  # fmt: skip
+              "columns": {"item_id": "id", "title": "title", "price": "price",
+                          "seen_date": "substring(_path, 1, 10)"}}  # fmt: skip
     write_csv(tmp_path, "2024-03-01.csv", "id,title,price\ni,Mug,1\ni,Mug,1\n,Pan,1\nj,Pan,-1\n")
     lake = Lake(spark, settings(tmp_path, source))
     lake.run()
@@ -198,7 +200,8 @@ def test_an_as_of_date_before_every_event_is_refused(spark: SparkSession, tmp_pa
 def test_items_have_a_version_for_each_change(spark: SparkSession) -> None:
     first, second, third = (date(2024, 3, d) for d in (1, 2, 3))
     records = item_records(spark, [
-        item_record("i", first, title="A"), item_record("i", second, title="A", copies=2), item_record("i", second, title="B"),
+        item_record("i", first, title="A"), item_record("i", second, title="A", copies=2),
+        item_record("i", second, title="B"),
         item_record("i", third, title="B"),
     ])  # fmt: skip
     found = [

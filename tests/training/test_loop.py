@@ -51,7 +51,7 @@ def test_frozen_layers_stay_and_the_others_move(tmp_path: Path) -> None:
     assert not any("layer.0." in k or "embeddings" in k for k in moved)
 
 
-def batches(made: Trainer):  # type: ignore[no-untyped-def]  # noqa: D103
+def batches(made: Trainer):  # type: ignore[no-untyped-def]
     from recsynth.training.shards import user_batches
 
     return user_batches(made.folder, 0, 1, 30, 8, 1)
