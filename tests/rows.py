@@ -50,14 +50,14 @@ def events(spark: SparkSession, rows: Sequence[tuple[Any, ...]], **same: Any) ->
     )
 
 
-def item_record(item_id: str, seen_date: date, **fields: Any) -> dict[str, Any]:
-    """A row of silver.item_records."""
+def item_record(item_id: str, seen_date: date, copies: int = 1, **fields: Any) -> dict[str, Any]:
+    """A row of silver.item_records; the same fields are the same content, however often they were seen."""
     return {
         "source": "test",
         "item_id": item_id,
         "record_hash": str(sorted(fields.items())),
         "seen_date": seen_date,
-        "copies": 1,
+        "copies": copies,
         **fields,
     }
 

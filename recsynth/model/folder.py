@@ -61,7 +61,11 @@ def check_folder(folder: Path) -> None:
     path = folder / MANIFEST
     if not path.is_file():
         raise ModelError(f"{folder}: expected a model with {MANIFEST}, found none")
-    for name, expected in json.loads(path.read_text()).items():
+    try:
+        files = dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path}: expected a JSON object of checksums, found {error}") from error
+    for name, expected in files.items():
         found = sha256(folder / name) if (folder / name).is_file() else "no such file"
         if found != expected:
             raise ModelError(f"{folder / name}: expected sha256 {expected}, found {found}")

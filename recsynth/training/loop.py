@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
@@ -17,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsynth.measure.ranking import mean_ndcg
-from recsynth.model.folder import device
+from recsynth.model.folder import device, sha256
 from recsynth.model.top_k import top_k
 from recsynth.model.towers import MatchModel
 from recsynth.training.losses import LOSSES
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 VALIDATION_USERS = 2000
 NDCG = "ndcg@10"
+ENCODER = "text.encoder."
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Progress:
     step: int = 0
     best: float = -1.0
     worse: int = 0
+    heads_done: bool = False
     before: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
 
@@ -46,7 +49,8 @@ class Trainer:
 
     The sampled items are hidden from the user's history, which reads vectors of the last validation
     (not differentiated); gradients reach the encoder through the sampled items' texts alone. A step
-    therefore costs `items_per_step` texts, however many users it has.
+    therefore costs `items_per_step` texts, however many users it has. First, for `head_steps`, the encoder
+    rests and the heads learn from its vectors as they are: such a step costs no text at all.
     """
 
     def __init__(self, model: MatchModel, folder: Path, settings: TrainingSettings, seed: int) -> None:
@@ -56,12 +60,13 @@ class Trainer:
         self.texts: Texts = read_texts(folder)
         self.labels, self.wanted = read_labels(folder, settings.history_length, VALIDATION_USERS)
         self.rng = np.random.default_rng([seed, self.rank])
-        self.progress = Progress()
+        self.progress = Progress(heads_done=settings.head_steps == 0)
         self.vectors = torch.zeros(0)
         weights_M = (self.texts.popularity_M + 1.0) ** settings.popularity_power
         self.chance_M = weights_M / weights_M.sum()
         _freeze_below(model, settings.trainable_layers)
         self.optimizer = _optimizer(model, settings)
+        self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {self.texts.texts}".encode()).hexdigest()
 
     def run(self, checkpoints: Path) -> Progress:
         """Train, keep the best on validation in the model, and return what was reached.
@@ -82,8 +87,9 @@ class Trainer:
             self.seed + self.progress.step,
         )  # fmt: skip
         for batch in batches:
-            is_over = self.progress.step >= settings.max_steps or time.monotonic() - started > 60 * settings.max_minutes
-            if self._agree(is_over) or self.progress.worse >= settings.patience:
+            if not self.progress.heads_done and self._are_heads_done():
+                self._rest_heads(checkpoints)
+            if self._agree(time.monotonic() - started > 60 * settings.max_minutes) or self._is_over():
                 break
             self._step(batch)
             if self.progress.step % settings.validate_steps == 0:
@@ -93,11 +99,29 @@ class Trainer:
         self._load(checkpoints / "best.safetensors")
         return self.progress
 
+    def _is_over(self) -> bool:
+        steps = self.settings.head_steps + self.settings.max_steps
+        return self.progress.heads_done and (
+            self.progress.step >= steps or self.progress.worse >= self.settings.patience
+        )
+
+    def _are_heads_done(self) -> bool:
+        return self.progress.step >= self.settings.head_steps or self.progress.worse >= self.settings.patience
+
+    def _rest_heads(self, checkpoints: Path) -> None:
+        """Go on with the encoder from the best heads."""
+        if self.progress.step:
+            self._load(checkpoints / "best.safetensors")
+        self.optimizer = _optimizer(self.model, self.settings)
+        self.progress.heads_done, self.progress.worse = True, 0
+        self.progress.step = self.settings.head_steps
+
     @torch.no_grad()
     def validate(self) -> float:
         """NDCG@10 of the whole catalogue for users of the later window; refreshes the history vectors."""
-        vectors_MD = self.model.text.encode(self.texts.texts)
-        self.vectors = torch.from_numpy(vectors_MD).to(device())
+        if self.progress.heads_done or not len(self.vectors):
+            self.vectors = torch.from_numpy(self.model.text.encode(self.texts.texts)).to(device())
+        vectors_MD = self.vectors.cpu().numpy()
         self.model.eval()
         users_BD = self.model.user(*self._places(self.labels)).cpu().numpy()
         self.model.train()
@@ -108,7 +132,9 @@ class Trainer:
 
     def _step(self, batch: Batch) -> None:
         self.model.train()
-        items_M = np.sort(self.rng.choice(self.texts.items, self._sample_size(), replace=False, p=self.chance_M))
+        settings, has_heads_done = self.settings, self.progress.heads_done
+        size = min(settings.items_per_step if has_heads_done else settings.head_items_per_step, self.texts.items)
+        items_M = np.sort(self.rng.choice(self.texts.items, size, replace=False, p=self.chance_M))
         loss = self._loss(batch, items_M)
         if not torch.isfinite(loss):
             log.warning("step %d: loss is %s, skipped", self.progress.step, loss.item())
@@ -120,8 +146,9 @@ class Trainer:
         self._set_learning_rate()
         self.optimizer.step()
         self.progress.step += 1
-        if self.rank == 0 and self.progress.step % 5 == 0:
-            log.info("step %d of %d: loss %.4f", self.progress.step, self.settings.max_steps, loss.item())
+        if self.rank == 0 and self.progress.step % (5 if has_heads_done else 50) == 0:
+            most = settings.head_steps + settings.max_steps
+            log.info("step %d of %d: loss %.4f", self.progress.step, most, loss.item())
         self.progress.curve.append({"step": self.progress.step, "loss": float(loss.item())})
 
     def _loss(self, batch: Batch, items_M: np.ndarray) -> Tensor:
@@ -132,7 +159,11 @@ class Trainer:
         if not rows.any():
             return sum((p.sum() * 0.0 for p in self._trainable()), torch.zeros((), device=device()))
         users_BD = self.model.user(*(t[torch.from_numpy(rows)] for t in self._places(visible)))
-        items_MD = self.model.text([self.texts.texts[i] for i in items_M])
+        items_MD = (
+            self.model.text([self.texts.texts[i] for i in items_M])
+            if self.progress.heads_done
+            else self.vectors[torch.from_numpy(items_M)]
+        )
         positives = torch.from_numpy(positives_BM[rows]).to(users_BD)
         log_q_M = torch.from_numpy(np.log(self.chance_M[items_M] * len(items_M))).to(users_BD)
         allowed = torch.ones_like(positives, dtype=torch.bool)
@@ -142,11 +173,11 @@ class Trainer:
         texts, types, ages = (torch.from_numpy(x).to(device()) for x in (batch.texts_BL, batch.types_BL, batch.ages_BL))
         return self.vectors[texts], types, ages
 
-    def _sample_size(self) -> int:
-        return min(self.settings.items_per_step, self.texts.items)
-
     def _trainable(self) -> list[torch.nn.Parameter]:
-        return [p for p in self.model.parameters() if p.requires_grad]
+        """What learns now: while the encoder rests it must not decay either."""
+        named = self.model.named_parameters()
+        is_resting = not self.progress.heads_done
+        return [p for n, p in named if p.requires_grad and not (is_resting and n.startswith(ENCODER))]
 
     def _average_gradients(self) -> None:
         if self.world_size == 1:
@@ -167,7 +198,11 @@ class Trainer:
         return bool(flag.item() > 0)
 
     def _set_learning_rate(self) -> None:
-        factor = schedule(self.progress.step, self.settings.warmup_steps, self.settings.max_steps)
+        settings, heads = self.settings, self.settings.head_steps
+        if self.progress.heads_done:
+            factor = schedule(self.progress.step - heads, settings.warmup_steps, settings.max_steps)
+        else:
+            factor = schedule(self.progress.step, settings.warmup_steps, heads)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
@@ -190,15 +225,23 @@ class Trainer:
             state = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
             save_file(state, checkpoints / f"{name}.part")
             (checkpoints / f"{name}.part").replace(checkpoints / f"{name}.safetensors")
-            (checkpoints / "progress.part").write_text(json.dumps(self.progress.__dict__))
+            last = checkpoints / "last.safetensors"
+            weights = sha256(last) if last.is_file() else ""
+            marks = {"identity": self.identity, "weights": weights, "progress": self.progress.__dict__}
+            (checkpoints / "progress.part").write_text(json.dumps(marks))
             (checkpoints / "progress.part").replace(checkpoints / "progress.json")
         if self.world_size > 1:
             dist.barrier()
 
     def _resume(self, checkpoints: Path) -> None:
-        if (checkpoints / "progress.json").is_file() and (checkpoints / "last.safetensors").is_file():
-            self._load(checkpoints / "last.safetensors")
-            self.progress = Progress(**json.loads((checkpoints / "progress.json").read_text()))
+        """Take the last checkpoint if it is whole and of this very training."""
+        last, file = checkpoints / "last.safetensors", checkpoints / "progress.json"
+        if not (file.is_file() and last.is_file()):
+            return
+        marks = json.loads(file.read_text())
+        if marks["identity"] == self.identity and marks["weights"] == sha256(last):
+            self._load(last)
+            self.progress = Progress(**marks["progress"])
             log.info("resumed at step %d", self.progress.step)
 
     def _load(self, path: Path) -> None:
@@ -243,7 +286,7 @@ def _freeze_below(model: MatchModel, layers: int) -> None:
 
 def _optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim.AdamW:
     encoder = [p for p in model.text.encoder.parameters() if p.requires_grad]
-    head = [p for n, p in model.named_parameters() if not n.startswith("text.encoder.") and p.requires_grad]
+    head = [p for n, p in model.named_parameters() if not n.startswith(ENCODER) and p.requires_grad]
     groups = [
         {"params": encoder, "lr": settings.learning_rate, "peak": settings.learning_rate},
         {"params": head, "lr": settings.head_learning_rate, "peak": settings.head_learning_rate},

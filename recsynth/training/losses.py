@@ -20,6 +20,7 @@ def sampled_softmax(logits_BM: Tensor, positives_BM: Tensor, allowed_BM: Tensor,
     q_j is the chance with which item j was sampled: subtracting its logarithm makes the sample stand for
     the catalogue (Bengio and Senecal 2008; Yi et al., RecSys 2019).
 
+    >>> import torch
     >>> even, one = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])
     >>> round(sampled_softmax(even, one, one >= 0, torch.zeros(2)).exp().item(), 4)
     2.0

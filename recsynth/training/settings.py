@@ -28,8 +28,16 @@ class TrainingSettings(Section):
     learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder (AdamW).")
     head_learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of all that is not the encoder.")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay.")
+    head_steps: int = Field(
+        150,
+        ge=0,
+        description="Steps first in which the towers' heads alone learn, on the encoder's vectors as they are.",
+    )
+    head_items_per_step: int = Field(1024, ge=2, description="Items sampled for such a step; no text is encoded in it.")
     warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the cosine decay.")
-    max_steps: int = Field(120, ge=1, description="Most steps; the learning rate reaches zero there.")
+    max_steps: int = Field(
+        120, ge=1, description="Most steps of encoder and heads together; the learning rate reaches zero there."
+    )
     max_minutes: float = Field(4.0, gt=0, description="Wall time after which training stops and keeps its best.")
     users_per_step: int = Field(512, ge=2, description="Users in a step of one process.")
     items_per_step: int = Field(

@@ -46,8 +46,8 @@ def _typed(table: pa.Table) -> pa.Table:
 def quick(**changes: object) -> TrainingSettings:
     """Settings that learn the planted taste in seconds."""
     values: dict[str, object] = {
-        "trainable_layers": 2, "learning_rate": 3e-3, "warmup_steps": 2, "max_steps": 20, "validate_steps": 5,
-        "patience": 9, "users_per_step": 30, "items_per_step": 20, "max_tokens": 16, "min_users": 2,
-        "history_length": 8, "processes": 1, "dropout": 0.0,
+        "head_steps": 0, "trainable_layers": 2, "learning_rate": 3e-3, "warmup_steps": 2, "max_steps": 20,
+        "validate_steps": 5, "patience": 9, "users_per_step": 30, "items_per_step": 20, "max_tokens": 16,
+        "min_users": 2, "history_length": 8, "processes": 1, "dropout": 0.0,
     }  # fmt: skip
     return TrainingSettings.model_validate(values | changes)
