@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+DRAWS_AT_ONCE = 8_000_000
+
 
 def bootstrap_mean(values: np.ndarray, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
     """95 % percentile interval of the mean: the mean of `resamples` draws with replacement.
@@ -17,7 +19,7 @@ def bootstrap_mean(values: np.ndarray, resamples: int = 1000, seed: int = 0) -> 
     if not len(values):
         return (float("nan"), float("nan"))
     rng = np.random.default_rng(seed)
-    part = max(1, 8_000_000 // len(values))
+    part = max(1, DRAWS_AT_ONCE // len(values))
     sizes = [min(part, resamples - start) for start in range(0, resamples, part)]
     means = np.concatenate([rng.choice(values, (size, len(values))).mean(1) for size in sizes])
     return (float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)))

@@ -5,6 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 
+def coverage(counts: np.ndarray) -> float:
+    """Share of the catalogue that is shown to somebody; counts: how often each item is.
+
+    >>> coverage(np.array([3, 0, 1, 0]))
+    0.5
+    """
+    return float((np.asarray(counts) > 0).mean()) if len(counts) else 0.0
+
+
 def novelty(popularity: np.ndarray, users: int) -> float:
     """Mean self-information of recommended items, -log2(share of users that know the item), in bits.
 
