@@ -23,7 +23,7 @@ lint: .venv/installed  ## style and types
 bench: bench-quality  ## every measured figure
 
 bench-quality: .venv/installed  ## the night on Online Retail, judged on the 28 days after three dates
-	$(BIN)/python tests/benchmarks/quality.py --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
 install: .venv/installed  ## the local environment alone
 

@@ -16,6 +16,8 @@ from pyspark.sql import functions as F
 from recsynth.errors import ContractError, InputError, RecsynthError
 from recsynth.ledger import Ledger
 from recsynth.lock import lake_lock
+from recsynth.model.champion import champion
+from recsynth.model.folder import check_folder
 from recsynth.pipeline import STAGES
 from recsynth.report.page import write_page
 from recsynth.runner import Choice, Runner
@@ -24,6 +26,7 @@ from recsynth.shop.landing import simulate
 from recsynth.stage import Night, Stage
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
+from recsynth.tables.model import MODELS
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ def run_night(
         ledger = Ledger(store)
         for table in ledger.recover():
             log.warning("%s: put back what a dead run left", table)
+        check_champion(store, night)
         ledger.begin(night)
         try:
             _run(Runner(store, ledger, night, stages), choice or Choice())
@@ -86,6 +90,13 @@ def check_schema_version(lake: str) -> None:
         found = marker.read_text()[:40]
     if found != SCHEMA_VERSION:
         raise ContractError(str(marker), "schema_version", str(SCHEMA_VERSION), str(found))
+
+
+def check_champion(store: Store, night: Night) -> None:
+    """Raise ModelError if the model that the night would start from is not what its manifest says."""
+    best = champion(store.read(MODELS).where(F.col(RUN_DATE) <= F.lit(night.as_of)))
+    if best is not None:
+        check_folder(night.models.parent / best.path)
 
 
 def _run(runner: Runner, choice: Choice) -> None:

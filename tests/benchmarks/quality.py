@@ -1,0 +1,110 @@
+"""Quality on Online Retail: whole nights from raw files, each judged on the 28 days after it.
+
+    make bench-quality                     # the three dates of the table in the README
+    make bench-quality ARGS="--dates 2011-10-15 --lake data/bench"
+
+Exit code 0 only where the figures of the date with floors reach them and the product's own figures agree with
+a judge that reads the raw files in plain pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from recsynth.nightly import run_night
+from recsynth.session import session
+from recsynth.settings import Settings
+from recsynth.store import Store
+from recsynth.tables.ops import METRICS
+from recsynth.tables.output import RECOMMENDATIONS
+from tests.references import online_retail as judge
+
+DATES = ("2011-08-20", "2011-09-17", "2011-10-15")
+FLOORS = {("2011-10-15", "all"): 0.32, ("2011-10-15", "new"): 0.115}
+TOLERANCE = 1e-6
+
+
+def main() -> int:
+    """Run each date on a lake of its own, print one table, and return 1 where a floor or the judge is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="folder with a CSV a day")
+    parser.add_argument("--dates", nargs="+", default=DATES, help="as-of dates")
+    parser.add_argument("--config", default="conf/online_retail.toml", help="settings of the night")
+    parser.add_argument("--lake", help="keep the lakes and pages below this folder")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    rows = judge.purchases(options.data)
+    with tempfile.TemporaryDirectory() as scratch:
+        faults = [f for d in options.dates for f in _judged(d, options, Path(options.lake or scratch), rows)]
+    for fault in faults:
+        print(f"MISSED {fault}")
+    return 1 if faults else 0
+
+
+def _judged(as_of: str, options: argparse.Namespace, folder: Path, rows: pd.DataFrame) -> list[str]:
+    """Run and print one date; returns what was missed."""
+    lake = folder / as_of / "lake"
+    places = [f"paths.{k}={v}" for k, v in (("landing", options.data), ("lake", lake), ("report", folder / as_of))]
+    settings = Settings.load(options.config, places)
+    spark, started = session("quality", settings.spark), time.monotonic()
+    run_night(spark, settings, date.fromisoformat(as_of))
+    seconds = time.monotonic() - started
+    store = Store(spark, settings.paths.lake)
+    metrics = store.read_night(METRICS, date.fromisoformat(as_of)).toPandas()
+    print(f"\n## {as_of}: night {seconds:.0f} s, seed {settings.seed}, {platform.machine()}, Spark {spark.version}\n")
+    print(_table(metrics))
+    independent = _independent(spark, store, as_of, rows)
+    return _faults(as_of, metrics, independent)
+
+
+def _table(metrics: pd.DataFrame) -> str:
+    """NDCG@10 with its 95 % interval for each model, all and new."""
+    judged = metrics[(metrics["metric"] == "ndcg@10") & metrics["segment"].isin(["all", "new"])]
+    judged = judged[judged["stage"] == "evaluate"].set_index(["model", "segment"])
+    lines = ["| model | all | 95 % | new | 95 % |", "|---|---|---|---|---|"]
+    order = judged.xs("all", level="segment")["value"].sort_values(ascending=False).index
+    for model in order:
+        cells = [judged.loc[(model, view)] for view in ("all", "new")]
+        shown = [f"{c['value']:.4f} | {c['low']:.4f} to {c['high']:.4f}" for c in cells]
+        lines.append(f"| {model} | {' | '.join(shown)} |")
+    return "\n".join(lines)
+
+
+def _independent(spark: SparkSession, store: Store, as_of: str, rows: pd.DataFrame) -> dict[str, float]:
+    lines = store.read_night(RECOMMENDATIONS, date.fromisoformat(as_of))
+    ordered = F.sort_array(F.collect_list(F.struct("rank", "item_id")))
+    lists = lines.groupBy("user_id").agg(ordered.alias("lines")).toPandas()
+    by_user = {r.user_id: [line.item_id for line in r.lines] for r in lists.itertuples()}
+    return {view: judge.mean(found) for view, found in judge.scores(by_user, judge.truth(rows, as_of)).items()}
+
+
+def _faults(as_of: str, metrics: pd.DataFrame, independent: dict[str, float]) -> list[str]:
+    ours = metrics[
+        (metrics["stage"] == "evaluate") & (metrics["metric"] == "ndcg@10") & (metrics["model"] == "recsynth")
+    ]
+    found = ours.set_index("segment")["value"]
+    faults = []
+    for view, value in independent.items():
+        print(f"{view}: {found[view]:.4f}, by the judge of the raw files {value:.4f}")
+        if abs(found[view] - value) > TOLERANCE:
+            faults.append(f"{as_of} {view}: expected {value:.6f} as the raw files say, found {found[view]:.6f}")
+        floor = FLOORS.get((as_of, view))
+        if floor is not None and value < floor:
+            faults.append(f"{as_of} {view}: expected at least {floor}, found {value:.4f}")
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

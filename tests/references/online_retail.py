@@ -1,0 +1,63 @@
+"""The protocol of the figures on Online Retail, from the raw files in plain pandas: the twin of the evaluation room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsynth.measure.ranking import ndcg
+
+WINDOW_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Who bought what: `wanted` in the window, `bought` before it; users and items known before it alone."""
+
+    wanted: Mapping[str, set[str]]
+    bought: Mapping[str, set[str]]
+
+
+def purchases(folder: Path) -> pd.DataFrame:
+    """Rows (user_id, item_id, ts) with Quantity > 0, UnitPrice > 0, a customer and five digits for a code."""
+    files = [pd.read_csv(f, dtype={"InvoiceNo": str, "StockCode": str}) for f in sorted(folder.glob("*.csv"))]
+    rows = pd.concat(files)
+    is_product = rows["StockCode"].str.match(r"^\d{5}[A-Za-z]*$")
+    kept = rows[rows["CustomerID"].notna() & (rows["Quantity"] > 0) & (rows["UnitPrice"] > 0) & is_product]
+    return pd.DataFrame({
+        "user_id": kept["CustomerID"].astype(int).astype(str), "item_id": kept["StockCode"].str.upper(),
+        "ts": pd.to_datetime(kept["InvoiceDate"]),
+    })  # fmt: skip
+
+
+def truth(rows: pd.DataFrame, as_of: str) -> Truth:
+    """The window of 28 days from the as-of date on, by users and of items with a row before it."""
+    start = pd.Timestamp(as_of)
+    before, after = rows[rows["ts"] < start], rows[rows["ts"] >= start]
+    window = after[after["ts"] < start + pd.Timedelta(days=WINDOW_DAYS)]
+    known = window[window["user_id"].isin(set(before["user_id"])) & window["item_id"].isin(set(before["item_id"]))]
+    return Truth(_sets(known), _sets(before))
+
+
+def scores(lists: Mapping[str, Sequence[str]], known: Truth) -> dict[str, dict[str, float]]:
+    """NDCG@10 of each user who bought, for the views `all` and `new`; a user without a list scores 0."""
+    of_all = {user: ndcg(lists.get(user, ()), wanted) for user, wanted in known.wanted.items()}
+    of_new = {
+        user: ndcg([i for i in lists.get(user, ()) if i not in known.bought[user]], wanted - known.bought[user])
+        for user, wanted in known.wanted.items()
+        if wanted - known.bought[user]
+    }
+    return {"all": of_all, "new": of_new}
+
+
+def mean(values: Mapping[str, float]) -> float:
+    """Mean over users."""
+    return float(np.mean(list(values.values())))
+
+
+def _sets(rows: pd.DataFrame) -> dict[str, set[str]]:
+    return {str(user): set(items) for user, items in rows.groupby("user_id")["item_id"]}
