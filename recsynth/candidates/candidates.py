@@ -8,7 +8,6 @@ from functools import reduce
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -37,7 +36,6 @@ def candidates(
     What reaches the driver is bounded by the catalogue: item pairs of the Gram matrix up to max_items,
     item factors, popularity; and by user_neighbours.pool users' rows of R.
     """
-    spark = interactions.sparkSession
     items = _catalogue(item_text, night)
     every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
@@ -45,14 +43,13 @@ def candidates(
     ids_M = np.array([r.item_id for r in items.orderBy("item").collect()], dtype=object)  # bound: the catalogue
     folders: dict[pd.Timestamp, str] = {}
     factors: list[DataFrame] = []
-    nearest = spark.createDataFrame([], ITEM_NEIGHBOURS.schema)
     for cutoff in (night.cutoff, *night.window_cutoffs):
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
-        folder, users, gram = _fit(at, cutoff, ids_M, vectors_MD, night)
+        folder, users, near = _fit(at, cutoff, ids_M, vectors_MD, night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
         if cutoff == night.cutoff:
-            nearest = _nearest(gram, ids_M, night, spark.createDataFrame([], ITEM_NEIGHBOURS.schema))
+            nearest = _nearest(near, items)
     rows = _users(cells, window_labels, histories, user_embeddings, factors, night)
     schema = ", ".join(f"{c.name} {c.type}" for c in CANDIDATES.columns)
     blended = rows.mapInPandas(block_function(folders, night.settings.candidates), schema)
@@ -76,30 +73,33 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
 
 def _fit(
     at: DataFrame, cutoff: datetime, ids_M: np.ndarray, vectors_MD: np.ndarray, night: Night
-) -> tuple[str, DataFrame | None, sp.csr_matrix]:
+) -> tuple[str, DataFrame | None, DataFrame]:
+    """Fit the sources at one cut-off: the folder of their files, the users' factors, the nearest items."""
     settings, items = night.settings.candidates, len(ids_M)
     rows = at.groupBy("user_id").agg(
         F.collect_list("item").alias("items"), F.collect_list(F.sqrt(F.least("weight", F.lit(3.0)))).alias("weights")
     )
-    gram = item_neighbours.gram(rows, items)
-    popular = _popularity(at, cutoff, items, night)
-    is_empty = gram.nnz == 0
-    users, factors_MF = (None, np.zeros((items, 0), np.float32)) if is_empty else als.fit(
+    folder = night.work / "candidates" / f"{cutoff:%Y%m%d%H}"
+    item_neighbours.gram(rows, items).write.mode("overwrite").parquet(str(folder / "gram"))
+    cells = at.sparkSession.read.parquet(str(folder / "gram"))
+    near = item_neighbours.cosine_neighbours(cells, settings.item_neighbours.neighbours)
+    popular_M = _popularity(at, cutoff, items, night)
+    users, factors_MF = (None, np.zeros((items, 0), np.float32)) if not popular_M.any() else als.fit(
         at.select("user_id", "item", "weight"), items, settings.als, night.seed("als", cutoff)
     )  # fmt: skip
     pool = rows.orderBy(F.xxhash64("user_id"), "user_id").limit(settings.user_neighbours.pool).toPandas()
     pool_PM = unit_rows(item_neighbours.to_csr(pool["items"], pool["weights"], items)).tocsr()
     fitted = SourceModels(
         ids_M,
-        gram.diagonal() > 0,
-        popular,
-        item_neighbours.fit(gram, settings.item_neighbours),
+        popular_M > 0,
+        popular_M,
+        item_neighbours.fit(near, str(folder / "gram"), items, settings.item_neighbours),
         factors_MF,
         vectors_MD,
         pool_PM,
     )
-    log.info("sources fitted at %s: %d items, %d pairs", cutoff, int(fitted.is_known_M.sum()), gram.nnz)
-    return fitted.write(night.work / "candidates" / f"{cutoff:%Y%m%d%H}"), users, gram
+    log.info("sources fitted at %s: %d of %d items", cutoff, int(fitted.is_known_M.sum()), items)
+    return fitted.write(folder), users, near
 
 
 def _popularity(at: DataFrame, cutoff: datetime, items: int, night: Night) -> np.ndarray:
@@ -171,11 +171,12 @@ def _users(
     return joined.withColumns(filled).repartitionByRange(parts, "cutoff", F.xxhash64("user_id"))
 
 
-def _nearest(gram: sp.csr_matrix, ids_M: np.ndarray, night: Night, empty: DataFrame) -> DataFrame:
-    near = item_neighbours.cosine_neighbours(gram, night.settings.candidates.item_neighbours.neighbours).tocoo()
-    if not near.nnz:
-        return empty
-    frame = pd.DataFrame(
-        {"item_id": ids_M[near.row], "neighbour_id": ids_M[near.col], "score": near.data.astype(np.float32)}
-    )
-    return empty.sparkSession.createDataFrame(frame, ITEM_NEIGHBOURS.schema)
+def _nearest(near: DataFrame, items: DataFrame) -> DataFrame:
+    """The nearest items by their ids."""
+    of_i, of_j = (items.select(F.col("item").alias(k), F.col("item_id").alias(f"{k}_id")) for k in ("i", "j"))
+    named = near.join(F.broadcast(of_i), on="i", how="inner").join(F.broadcast(of_j), on="j", how="inner")
+    return named.select(
+        F.col("i_id").alias("item_id"),
+        F.col("j_id").alias("neighbour_id"),
+        F.col("cosine").cast("float").alias("score"),
+    ).select(*ITEM_NEIGHBOURS.column_names)

@@ -9,17 +9,19 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import pyarrow.dataset as ds
 import scipy.sparse as sp
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from recsynth.candidates.models import Weights
 from recsynth.candidates.settings import ItemNeighbourSettings
 
 
-def gram(rows: DataFrame, items: int) -> sp.csr_matrix:
-    """X^T X over users, (M, M), summed in Spark; what reaches the driver is bounded by pairs of the catalogue.
+def gram(rows: DataFrame, items: int) -> DataFrame:
+    """X^T X over users as rows (i, j, v), summed in Spark.
 
-    rows: one row a user with `items` (indices) and `weights`.
+    rows: one row a user with `items` (indices) and `weights`. A task holds the pairs that its users touch.
     """
 
     def partial(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -32,13 +34,17 @@ def gram(rows: DataFrame, items: int) -> sp.csr_matrix:
             {"i": total.row.astype(np.int32), "j": total.col.astype(np.int32), "v": total.data.astype(float)}
         )
 
-    summed = (
-        rows.select("items", "weights").mapInPandas(partial, "i int, j int, v double").groupBy("i", "j").agg(F.sum("v"))
-    )
-    cells = summed.toPandas()
-    matrix = sp.csr_matrix((cells.iloc[:, 2], (cells["i"], cells["j"])), shape=(items, items))
-    matrix.sum_duplicates()
-    return matrix
+    pairs = rows.select("items", "weights").mapInPandas(partial, "i int, j int, v double")
+    return pairs.groupBy("i", "j").agg(F.sum("v").alias("v"))
+
+
+def dense(folder: str, items: int) -> np.ndarray:
+    """The Gram matrix (M, M) from its Parquet files, read piece by piece: never through Spark's driver."""
+    matrix_MM = np.zeros((items, items), np.float32)
+    for batch in ds.dataset(folder, format="parquet").to_batches(columns=["i", "j", "v"]):
+        i, j, v = (column.to_numpy() for column in batch.columns)
+        matrix_MM[i, j] = v
+    return matrix_MM
 
 
 def ease(gram_MM: np.ndarray, l2: float) -> np.ndarray:
@@ -52,30 +58,30 @@ def ease(gram_MM: np.ndarray, l2: float) -> np.ndarray:
     return weights_MM.astype(np.float32)
 
 
-def cosine_neighbours(gram_MM: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
-    """Cosine of item columns, each row cut to its greatest `neighbours`, the item itself left out."""
-    norms_M = np.sqrt(gram_MM.diagonal())
-    scale = sp.diags(1 / np.maximum(norms_M, 1e-12))
-    cosine = (scale @ gram_MM @ scale).tolil()
-    cosine.setdiag(0)
-    cosine = cosine.tocsr()
-    cosine.eliminate_zeros()
-    rows, columns, values = [], [], []
-    for row in range(cosine.shape[0]):
-        start, end = cosine.indptr[row], cosine.indptr[row + 1]
-        order = np.lexsort((cosine.indices[start:end], -cosine.data[start:end]))[:neighbours]
-        rows.append(np.full(len(order), row))
-        columns.append(cosine.indices[start:end][order])
-        values.append(cosine.data[start:end][order])
-    flat = [np.concatenate(x) if x else np.zeros(0) for x in (values, rows, columns)]
-    return sp.csr_matrix((flat[0], (flat[1].astype(int), flat[2].astype(int))), shape=cosine.shape)
+def cosine_neighbours(cells: DataFrame, neighbours: int) -> DataFrame:
+    """Rows (i, j, cosine) of each item's greatest `neighbours` cosines of columns of R, the item itself left out."""
+    norm = cells.where("i = j").select(F.col("i").alias("n"), F.sqrt("v").alias("norm"))
+    of_i, of_j = (
+        F.broadcast(norm.withColumnsRenamed({"n": k, "norm": f"norm_{k}"}))
+        for k in ("i", "j")
+    )  # fmt: skip
+    pairs = cells.where("i <> j and v > 0").join(of_i, on="i", how="inner").join(of_j, on="j", how="inner")
+    cosine = pairs.withColumn("cosine", F.col("v") / (F.col("norm_i") * F.col("norm_j")))
+    nearest = Window.partitionBy("i").orderBy(F.desc("cosine"), "j")
+    placed = cosine.withColumn("place", F.row_number().over(nearest)).where(F.col("place") <= neighbours)
+    return placed.select("i", "j", "cosine")
 
 
-def fit(gram_MM: sp.csr_matrix, settings: ItemNeighbourSettings) -> np.ndarray | sp.csr_matrix:
-    """Item weights (M, M): dense EASE while the catalogue fits `max_items`, else sparse cosine."""
-    if gram_MM.shape[0] <= settings.max_items:
-        return ease(gram_MM.toarray().astype(np.float32), settings.l2)
-    return cosine_neighbours(gram_MM, settings.neighbours)
+def fit(near: DataFrame, folder: str, items: int, settings: ItemNeighbourSettings) -> Weights:
+    """Item weights (M, M): dense EASE while the catalogue fits `max_items`, else the sparse cosines.
+
+    folder: the Gram matrix's files; near: what cosine_neighbours made of it. Bounds on the
+    driver: max_items^2 floats, or `neighbours` rows an item.
+    """
+    if items <= settings.max_items:
+        return ease(dense(folder, items), settings.l2)
+    pairs = near.toPandas()
+    return sp.csr_matrix((pairs["cosine"], (pairs["i"], pairs["j"])), shape=(items, items), dtype=np.float32)
 
 
 def to_csr(items: pd.Series, weights: pd.Series, width: int) -> sp.csr_matrix:

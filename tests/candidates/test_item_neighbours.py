@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from recsynth.candidates.item_neighbours import cosine_neighbours, ease, fit, gram
+from recsynth.candidates.item_neighbours import cosine_neighbours, dense, ease, fit, gram
 from recsynth.candidates.settings import ItemNeighbourSettings
 
 
@@ -26,9 +28,17 @@ def test_ease_minimises_each_column_by_ridge_regression_on_the_others() -> None:
     assert ease(x_UM.T @ x_UM, l2) == pytest.approx(expected, abs=1e-5)
 
 
-def test_cosine_keeps_the_nearest_and_never_the_item_itself() -> None:
+def pairs(spark: SparkSession, matrix_MM: np.ndarray) -> DataFrame:
+    i, j = np.nonzero(matrix_MM)
+    rows = [(int(a), int(b), float(matrix_MM[a, b])) for a, b in zip(i, j, strict=True)]
+    return spark.createDataFrame(rows, "i int, j int, v double")
+
+
+def test_cosine_keeps_the_nearest_and_never_the_item_itself(spark: SparkSession) -> None:
     x_UM = random_rows()
-    kept = cosine_neighbours(sp.csr_matrix(x_UM.T @ x_UM), 3).toarray()
+    kept: dict[int, dict[int, float]] = {item: {} for item in range(9)}
+    for row in cosine_neighbours(pairs(spark, x_UM.T @ x_UM), 3).collect():
+        kept[row.i][row.j] = row.cosine
     for item in range(9):
         cosine = {
             j: x_UM[:, item] @ x_UM[:, j] / np.linalg.norm(x_UM[:, item]) / np.linalg.norm(x_UM[:, j])
@@ -36,21 +46,26 @@ def test_cosine_keeps_the_nearest_and_never_the_item_itself() -> None:
             if j != item
         }
         best = sorted((j for j in cosine if cosine[j] > 0), key=lambda j: (-cosine[j], j))[:3]
-        assert set(np.flatnonzero(kept[item])) == set(best)
-        assert [kept[item, j] for j in best] == pytest.approx([cosine[j] for j in best], abs=1e-6)
+        assert kept[item] == pytest.approx({j: cosine[j] for j in best})
 
 
-def test_a_catalogue_beyond_the_bound_gets_sparse_neighbours() -> None:
-    g = sp.csr_matrix(np.ones((4, 4)))
-    assert isinstance(fit(g, ItemNeighbourSettings(max_items=4)), np.ndarray)
-    beyond = fit(g, ItemNeighbourSettings(max_items=3, neighbours=2))
+def test_a_catalogue_beyond_the_bound_gets_sparse_neighbours(spark: SparkSession, tmp_path: Path) -> None:
+    cells = pairs(spark, np.ones((4, 4)))
+    cells.write.parquet(str(tmp_path / "gram"))
+    near = cosine_neighbours(cells, 2)
+    within, beyond = (
+        fit(near, str(tmp_path / "gram"), 4, ItemNeighbourSettings(max_items=most, l2=1.0)) for most in (4, 3)
+    )
+    assert within == pytest.approx(ease(np.ones((4, 4)), 1.0))
     assert sp.issparse(beyond)
-    assert np.diff(beyond.indptr).max() == 2
+    assert np.diff(beyond.indptr).tolist() == [2, 2, 2, 2]
 
 
-def test_gram_is_the_product_whatever_the_partitions(spark: SparkSession) -> None:
+def test_gram_is_the_product_whatever_the_partitions(spark: SparkSession, tmp_path: Path) -> None:
     x_UM = random_rows()
     rows = [(np.flatnonzero(r).tolist(), r[r > 0].tolist()) for r in x_UM]
     frame = spark.createDataFrame(rows, "items array<int>, weights array<double>")
     for parts in (1, 3):
-        assert gram(frame.repartition(parts), 9).toarray() == pytest.approx(x_UM.T @ x_UM)
+        folder = str(tmp_path / str(parts))
+        gram(frame.repartition(parts), 9).write.parquet(folder)
+        assert dense(folder, 9) == pytest.approx(x_UM.T @ x_UM)
