@@ -1,0 +1,232 @@
+"""The page of all settings, made from their declarations: python -m recsynth.settings_page > conf/README.md."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from datetime import date
+from typing import Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic.fields import FieldInfo
+
+from recsynth.section import Section
+from recsynth.settings import Settings
+from recsynth.source import REQUIRED, EventColumn, ItemColumn, SourceSettings
+from recsynth.tables.silver import EVENT_TYPES
+
+# What the examples say is checked by tests/test_conf.py; words in angle brackets are filled in by `page`.
+HEAD = """\
+# Settings
+
+Made by `python -m recsynth.settings_page > conf/README.md` from the declarations in `recsynth/**/settings.py` and
+`recsynth/source.py`; edit those, not this page.
+
+## How a night is configured
+
+One TOML file says everything: `--config FILE`. What the file leaves out has the default of the tables below. An
+unknown key, a wrong type or a value out of range ends the job with exit code 2 and one line that names the file, the
+key, what was expected and what was found; nothing is read or written before.
+
+`--set section.key=value` changes one setting for one run and may be given many times; it wins over the file. The
+value is read as TOML, and as plain text where it is no TOML: `--set seed=7`, `--set training.enabled=false`,
+`--set paths.lake=data/other_lake`, `--set gold.event_weights='{ purchase = 1.0, cart = 0.3 }'`. A list such as
+`sources` can be replaced whole, not entry by entry. Keys of `spark.extra` have dots, so give the table whole:
+`--set 'spark.extra={ "spark.ui.enabled" = "false" }'`.
+
+Relative paths are taken from the folder in which the job is started. Paths are of a file system that the driver and
+every executor see under the same name. `paths` and `spark` shape no table; a change of any other setting makes the
+next run do the stages of a date anew.
+
+| file | what it is |
+|---|---|
+| `default.toml` | the simulated shop at the scale of `make nightly`; the landing folder is simulated if it is absent |
+| `tiny.toml` | the same shop with few users and little training, for tests and a first look |
+| `online_retail.toml` | a real shop's invoices (Online Retail, UCI, CC BY 4.0), a CSV a day: a worked example |
+
+## How to map a source
+
+Each `[[sources]]` entry is one kind of file or table that the shop delivers. Every field arrives as text, whatever its
+type was; `columns` gives each of our columns a Spark SQL expression over theirs. The job then parses times, numbers
+and prices itself and sets aside, with a reason, a row whose value cannot be parsed.
+
+```toml
+shop_time_zone = "Europe/London"
+
+[[sources]]
+name = "orders"
+kind = "events"
+format = "csv"
+path = "orders/*.csv"            # a glob below paths.landing
+time_zone = "Europe/London"      # of times without an offset
+optional = ["Voucher"]           # a file may lack this column; it reads as null
+
+[sources.columns]
+user_id = "CustomerID"
+item_id = "upper(trim(StockCode))"
+event_type = "Action"
+ts = "OrderedAt"
+price = "UnitPrice"
+currency = "coalesce(Voucher, 'GBP')"
+order_id = "OrderNo"
+
+[sources.event_types]            # their word = "ours"; a word not listed stands for itself
+BUY = "purchase"
+RETURNED = "return"
+
+[sources.filters]                # a row for which the condition is not true is set aside as `filtered: <name>`
+not_postage = "StockCode <> 'POST'"
+
+[sources.item_columns]           # an order line also describes its item
+title = "Description"
+```
+
+- `kind = "events"`: needs <events>. All columns: <event_columns>. `event_type` is, after `event_types`, one of
+  <event_types>. Without `event_id` a row is known by its content: the same row twice is one event with `copies` = 2.
+- `kind = "items"`: needs <items>. All columns: <item_columns>. `category` is an array, `attributes` a map:
+  `split(category, ' > ')`, `map('colour', colour)`. `seen_date` is the day on which the record held; without it, the
+  day on which the run started that cleaned the file, so a backfill does not see it.
+- `item_columns` (events only): the same item columns, from event rows; the record is dated by its event.
+- `_path` in an expression is the file's path below the landing folder: `regexp_extract(_path, '([0-9-]{10})', 1)`.
+- CSV and Parquet files must have every column that an expression names, unless `optional` lists it; else the run ends
+  with exit code 3 before anything is written. A JSON Lines row says its own fields, and those it lacks are null.
+- `format = "delta"` takes an absolute folder and `format = "table"` a catalogue name in `path`; each night lands the
+  rows that are new since the last.
+- `ts` is ISO 8601 unless `time_format` gives a Spark datetime pattern. An offset in the text wins over `time_zone`.
+
+## Every setting
+"""
+
+
+def page() -> str:
+    """The whole of conf/README.md: how configuration works, then a table of each section."""
+    words = {
+        "events": _code(REQUIRED["events"]),
+        "items": _code(REQUIRED["items"]),
+        "event_columns": _code(get_args(EventColumn)),
+        "item_columns": _code(get_args(ItemColumn)),
+        "event_types": _code(EVENT_TYPES),
+    }
+    head = HEAD
+    for word, text in words.items():
+        head = head.replace(f"<{word}>", text)
+    sections: list[tuple[str, type[Section]]] = [*_sections(Settings, ""), ("[sources]", SourceSettings)]
+    return "\n".join([head, *(_section(name, section) for name, section in sections)])
+
+
+def _sections(section: type[Section], prefix: str) -> Iterator[tuple[str, type[Section]]]:
+    yield prefix, section
+    for name, field in section.model_fields.items():
+        if (inner := _inner(field)) is not None:
+            yield from _sections(inner, f"{prefix}.{name}".strip("."))
+
+
+def _section(name: str, section: type[Section]) -> str:
+    title = f"### `[{name}]`" if name else "### Outside any section"
+    head = [
+        title,
+        "",
+        (section.__doc__ or "").strip(),
+        "",
+        "| setting | type | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    rows = [_row(key, field) for key, field in section.model_fields.items() if _inner(field) is None]
+    # A section of sections alone has no table.
+    return "\n".join([*(head if rows else head[:3]), *rows, ""])
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    limits = "".join(f", {limit}" for limit in _limits(field))
+    cells = (f"`{name}`", f"{_type(field.annotation)}{limits}", _default(field), field.description or "")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _inner(field: FieldInfo) -> type[Section] | None:
+    """The section that a field holds; None where it holds a value."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def _type(kind: Any) -> str:
+    """A type in the words of TOML.
+
+    >>> _type(dict[str, float]), _type(list[str]), _type(Literal["en", "zh"])
+    ('table of numbers', 'list of text', '`"en"` or `"zh"`')
+    """
+    origin, inside = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return " or ".join(f"`{_toml(value)}`" for value in inside)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(one) for one in inside)
+    if origin is dict:
+        return f"table of {_plural(inside[1])}"
+    if origin is list:
+        return f"list of {_plural(inside[0])}"
+    return {str: "text", int: "integer", float: "number", bool: "true or false", date: "date"}[kind]
+
+
+def _plural(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return "`[[sources]]` entries"
+    return {"text": "text", "number": "numbers", "integer": "integers"}.get(_type(kind), _type(kind))
+
+
+def _limits(field: FieldInfo) -> Iterator[str]:
+    for limit in field.metadata:
+        match limit:
+            case Ge(ge=value):
+                yield f">= {value}"
+            case Gt(gt=value):
+                yield f"> {value}"
+            case Le(le=value):
+                yield f"<= {value}"
+            case Lt(lt=value):
+                yield f"< {value}"
+            case MinLen(min_length=1):
+                yield "not empty"
+            case _ if getattr(limit, "pattern", None):
+                yield f"like `{limit.pattern}`"
+            case _:
+                raise ValueError(f"expected a limit that the page can say, found {limit!r}")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    return f"`{_toml(field.get_default(call_default_factory=True, validated_data={}))}`"
+
+
+def _toml(value: Any) -> str:
+    r"""A value as TOML writes it.
+
+    >>> _toml(True), _toml(20000), _toml(0.5), _toml({"a": 1.0}), _toml("\\d")
+    ('true', '20_000', '0.5', '{ a = 1.0 }', "'\\d'")
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return f"{value:_}" if value < 10_000_000 else str(value)  # a seed is a name, not a quantity
+        case dict():
+            return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+        case list():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case str():
+            return _text(value)
+        case _:
+            return str(value)
+
+
+def _text(value: str) -> str:
+    if "\\" not in value and '"' not in value:
+        return f'"{value}"'
+    return f"'''{value}'''" if "'" in value else f"'{value}'"
+
+
+def _code(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
