@@ -1,102 +1,140 @@
-"""Dirt: bots, repeats, late arrivals and broken rows, each drawn by a hash of the event it is made from."""
+"""Dirt of events: bots, repeats, late arrivals and broken rows, drawn user by user."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from recsynth.seeds import sub_seed
-from recsynth.shop.sessions import FIELDS
-from recsynth.shop.settings import ShopSettings
+from recsynth.shop.catalogue import catalogue
+from recsynth.shop.funnel import Event
+from recsynth.shop.settings import DirtSettings, ShopSettings
+from recsynth.shop.shelves import Stock
 
-REASONS: dict[str, Callable[[dict[str, Any]], bool]] = {
-    "malformed row": lambda row: True,
-    "missing user_id": lambda row: True,
-    "missing item_id": lambda row: row["event_type"] != "search",
-    "missing ts": lambda row: True,
-    "unparsable ts": lambda row: True,
-    "ts out of range": lambda row: True,
-    "missing event_type": lambda row: True,
-    "unknown event_type": lambda row: row["event_type"] != "search",
-    "negative price": lambda row: row["event_type"] == "purchase",
-    "quantity not positive": lambda row: row["event_type"] == "purchase",
-    "rating out of range": lambda row: row["event_type"] == "rating",
-    "missing query": lambda row: row["event_type"] == "search",
+_ABOUT_ITEMS = ("view", "click", "cart", "purchase", "return", "rating", "comment", "share")
+_ALL = ("search", *_ABOUT_ITEMS)
+TRUNCATED = "malformed row"
+# The reason for which a row is to be set aside: what breaks it so, and in which events that can be.
+BREAKS: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
+    TRUNCATED: ({}, _ALL),
+    "missing user_id": ({"user_id": None}, _ALL),
+    "missing item_id": ({"item_id": " "}, _ABOUT_ITEMS),
+    "missing ts": ({"ts": None}, _ALL),
+    "unparsable ts": ({"ts": "soon"}, _ALL),
+    "ts out of range": ({"ts": "1970-01-01T00:00:00"}, _ALL),
+    "missing event_type": ({"event_type": ""}, _ABOUT_ITEMS),
+    "unknown event_type": ({"event_type": "teleport"}, _ABOUT_ITEMS),
+    "negative price": ({"price": -1.5}, ("cart", "purchase")),
+    "unparsable price": ({"price": "cheap"}, ("cart", "purchase")),
+    "quantity not positive": ({"quantity": 0}, ("cart", "purchase", "return")),
+    "unparsable quantity": ({"quantity": "many"}, ("cart", "purchase")),
+    "rating out of range": ({"rating": 9}, ("rating", "comment")),
+    "unparsable rating": ({"rating": "good"}, ("rating", "comment")),
+    "missing query": ({"query": ""}, ("search",)),
 }
-_BREAKS: dict[str, dict[str, Any]] = {
-    "missing user_id": {"user_id": None}, "missing item_id": {"item_id": " "}, "missing ts": {"ts": None},
-    "unparsable ts": {"ts": "yesterday"}, "ts out of range": {"ts": "1970-01-01T00:00:00"},
-    "missing event_type": {"event_type": ""}, "unknown event_type": {"event_type": "teleport"},
-    "negative price": {"price": -1.5}, "quantity not positive": {"quantity": 0}, "rating out of range": {"rating": 9},
-    "missing query": {"query": ""},
-}  # fmt: skip
-NOT_SENT = ("session",)
+WAYS = {kind: [reason for reason, (_, kinds) in BREAKS.items() if kind in kinds] for kind in _ALL}
+DEVICES = ("phone", "tablet", "desktop")
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def landed(rows: list[dict[str, Any]], settings: ShopSettings, seed: int) -> Iterator[dict[str, Any]]:
-    """What lands of one user's events: lines with the day of their file and what was planted.
+class Line(NamedTuple):
+    """A line that lands in the file of a day (days since the start), and what was planted in it.
 
-    Yields event_id, file_day (days since the start), line, defect (`` for a good first landing) and session.
+    defect: empty for a good event, `late`, `duplicate`, `near_duplicate`, or the reason of a broken row.
+    target, has_typo: of a search, the item that is sought and whether it was mistyped.
     """
-    for row in rows:
-        rng = np.random.default_rng(sub_seed(seed, "dirt", row["event_id"]))
-        day = (datetime.fromisoformat(row["ts"]).date() - settings.start).days
-        dirt = settings.dirt
-        is_late = rng.random() < dirt.late
-        file_day = min(day + int(rng.integers(1, 4)), settings.days - 1) if is_late else day
-        yield _line(row, file_day, "late" if is_late and file_day > day else "", settings)
-        if rng.random() < dirt.duplicates:
-            yield _line(row, file_day, "duplicate", settings)
-        if row["event_type"] in ("view", "click") and rng.random() < dirt.near_duplicates:
-            again = datetime.fromisoformat(row["ts"]) + timedelta(seconds=1)
-            yield _line(
-                row | {"event_id": row["event_id"] + "-again", "ts": again.isoformat()}, day, "near_duplicate", settings
-            )
-        if rng.random() < dirt.broken:
-            yield _broken(row, day, rng, settings)
+
+    event_id: str
+    user_id: str
+    file_day: int
+    line: str
+    defect: str
+    session: str
+    target: str | None
+    has_typo: bool
 
 
-def bot_rows(number: int, items: pd.DataFrame, settings: ShopSettings, seed: int) -> list[dict[str, Any]]:
-    """One bot's views: two a second on one day, all over the catalogue of that day."""
-    rng = np.random.default_rng(sub_seed(seed, "bot", number))
-    day = int(rng.integers(0, settings.days))
+def landed(events: list[Event], stock: Stock) -> Iterator[Line]:
+    """What lands of one user's events: each once, late or not, and the repeats and broken rows made from it."""
+    if not events:
+        return
+    settings, user_id = stock.settings, str(events[0].sent["user_id"])
+    rng = np.random.default_rng(sub_seed(stock.seed, "dirt", user_id))
+    writer = _Writer(settings, user_id)
+    drawn = zip(events, *_draws(rng, len(events), settings.dirt), strict=True)
+    for event, is_late, is_double, is_again, is_broken, delay, where in drawn:
+        late_day = min(event.day + delay, settings.days - 1) if is_late else event.day
+        line = writer.line(event, late_day, "late" if late_day > event.day else "")
+        yield line
+        if is_double:
+            yield line._replace(defect="duplicate")
+        if is_again and event.sent["event_type"] in ("view", "click"):
+            yield writer.line(_a_second_later(event), event.day, "near_duplicate")
+        if is_broken:
+            yield _broken(event, where, writer)
+
+
+def _draws(rng: np.random.Generator, n: int, dirt: DirtSettings) -> list[list[Any]]:
+    """Per event: is late, is doubled, is sent again, is broken, days of delay, a number for the way of breaking."""
+    rates = np.array([dirt.late, dirt.duplicates, dirt.near_duplicates, dirt.broken])
+    hits = rng.random((4, n)) < rates[:, None]
+    return [*hits.tolist(), rng.integers(1, 4, n).tolist(), rng.random(n).tolist()]
+
+
+def bot_events(number: int, stock: Stock) -> list[Event]:
+    """One bot's views: two a second on one day, through the catalogue of that day in an order of its own."""
+    settings = stock.settings
+    rng = np.random.default_rng(sub_seed(stock.seed, "bot", number))
+    day, user_id = int(rng.integers(settings.days)), f"B{number:05d}"
+    items = catalogue(settings, stock.seed)
     known = items[(items["launch_day"] <= day) & (items["retired_day"] > day)]["item_id"].to_numpy()
-    start = datetime.combine(settings.start + timedelta(days=day), datetime.min.time()) + timedelta(hours=13)
-    user = f"B{number:05d}"
-    picks = rng.integers(0, len(known), settings.dirt.bot_events)
+    start = datetime.combine(settings.date_of(day), time(13))
+    # In turns: by chance it would come back to an item within a second, as if a view had been sent twice.
+    order = np.resize(rng.permutation(known), settings.dirt.bot_events)
     return [
-        {
-            **dict.fromkeys(FIELDS), "event_id": f"{user}-{i}", "user_id": user, "item_id": str(known[pick]),
-            "event_type": "view", "ts": (start + timedelta(milliseconds=500 * i)).isoformat(), "country": "DE",
-            "session": f"{user}/0",
-        }
-        for i, pick in enumerate(picks)
+        Event(
+            {"event_id": f"{user_id}-{i}", "user_id": user_id, "event_type": "view",
+             "ts": (start + timedelta(milliseconds=500 * i)).isoformat(), "item_id": item_id},
+            day, f"{user_id}/0",
+        )
+        for i, item_id in enumerate(order.tolist())
     ]  # fmt: skip
 
 
-def _broken(row: dict[str, Any], day: int, rng: np.random.Generator, settings: ShopSettings) -> dict[str, Any]:
-    possible = [reason for reason, fits in REASONS.items() if fits(row)]
-    reason = possible[int(rng.integers(len(possible)))]
-    bad = row | {"event_id": row["event_id"] + "-bad"}
-    if reason == "malformed row":
-        line = _line(bad, day, reason, settings)
-        return line | {"line": line["line"][: len(line["line"]) // 2]}
-    return _line(bad | _BREAKS[reason], day, reason, settings)
+class _Writer:
+    """Writes one user's rows as the shop's software does in the file of a day: a field comes, another is renamed."""
+
+    def __init__(self, settings: ShopSettings, user_id: str) -> None:
+        self.dirt, self.user_id = settings.dirt, user_id
+        self.device = DEVICES[sub_seed(0, user_id) % len(DEVICES)]
+
+    def line(self, event: Event, file_day: int, defect: str) -> Line:
+        sent = event.sent
+        if file_day >= self.dirt.sku_from_day:
+            sent = {"sku" if name == "item_id" else name: value for name, value in sent.items()}
+        if file_day >= self.dirt.device_from_day:
+            sent = sent | {"device": self.device}
+        text = _encoded(sent)
+        return Line(
+            event.sent["event_id"], self.user_id, file_day, text, defect, event.session, event.target, event.has_typo
+        )
 
 
-def _line(row: dict[str, Any], file_day: int, defect: str, settings: ShopSettings) -> dict[str, Any]:
-    """A row as the file of its day writes it: fields come and change names as the shop's software does."""
-    sent = {k: v for k, v in row.items() if k not in NOT_SENT and v is not None}
-    if file_day >= settings.dirt.sku_from_day and "item_id" in sent:
-        sent["sku"] = sent.pop("item_id")
-    if file_day >= settings.dirt.device_from_day:
-        sent["device"] = ("phone", "tablet", "desktop")[sub_seed(0, row["user_id"] or "") % 3]
-    return {
-        "event_id": row["event_id"], "file_day": file_day, "line": json.dumps(sent, ensure_ascii=False),
-        "defect": defect, "session": row["session"], "user_id": row["user_id"],
-    }  # fmt: skip
+def _a_second_later(event: Event) -> Event:
+    ts = datetime.fromisoformat(event.sent["ts"]) + timedelta(seconds=1)
+    return event._replace(sent=event.sent | {"event_id": event.sent["event_id"] + "-again", "ts": ts.isoformat()})
+
+
+def _broken(event: Event, where: float, writer: _Writer) -> Line:
+    """A further row made from an event, broken in one of the ways that its type allows; where: from 0 to 1."""
+    ways = WAYS[event.sent["event_type"]]
+    place, rest = divmod(where * len(ways), 1)
+    reason = ways[int(place)]
+    changed = event.sent | {"event_id": event.sent["event_id"] + "-bad"} | BREAKS[reason][0]
+    sent = {name: value for name, value in changed.items() if value is not None}
+    line = writer.line(event._replace(sent=sent), event.day, reason)
+    return line._replace(line=line.line[: 1 + int(rest * (len(line.line) - 1))]) if reason == TRUNCATED else line

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from itertools import chain, islice
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.errors import InputError
-from recsynth.shop.catalogue import catalogue, snapshot
-from recsynth.shop.dirt import bot_rows, landed
+from recsynth.shop.catalogue import catalogue, described, snapshot
+from recsynth.shop.catalogue_dirt import soiled
+from recsynth.shop.dirt import bot_events, landed
 from recsynth.shop.sessions import User
 from recsynth.shop.settings import ShopSettings
-from recsynth.shop.tastes import taste
-
-log = logging.getLogger(__name__)
+from recsynth.shop.shelves import stock
+from recsynth.shop.truth import write_truth
 
 USERS_PER_TASK = 250
-LINES = "event_id string, file_day int, line string, defect string, session string, user_id string"
+LINES_PER_BATCH = 10_000
+LINES = """event_id string, user_id string, file_day int, line string, defect string, session string, target string,
+has_typo boolean"""
+_COLUMNS = [("event_id", pa.string()), ("user_id", pa.string()), ("file_day", pa.int32()), ("line", pa.string()),
+            ("defect", pa.string()), ("session", pa.string()), ("target", pa.string()),
+            ("has_typo", pa.bool_())]  # fmt: skip
 
 
 def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Path) -> None:
@@ -38,11 +42,12 @@ def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Pa
     for folder in (part, truth):
         shutil.rmtree(folder, ignore_errors=True)
     lines = event_lines(spark, settings, seed).persist()
-    _write_events(lines, settings, part / "events")
-    _write_items(settings, seed, part / "items")
-    _write_truth(lines, spark, settings, seed, truth)
-    lines.unpersist()
-    landing.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_events(lines, settings, part / "events")
+        soiled_rows = _write_items(settings, seed, part / "items")
+        write_truth(lines, soiled_rows, settings, seed, truth)
+    finally:
+        lines.unpersist()
     if landing.exists():
         landing.rmdir()
     part.rename(landing)
@@ -54,73 +59,53 @@ def truth_folder(landing: Path) -> Path:
 
 
 def event_lines(spark: SparkSession, settings: ShopSettings, seed: int) -> DataFrame:
-    """Every line that lands: event_id, file_day, line, defect, session, user_id. One row a line."""
-    bots = settings.dirt.bots
+    """Every line that lands, with what was planted in it: the columns of dirt.Line. One row a line.
 
-    def draw(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        items = catalogue(settings, seed)
+    A task makes its users' events one after the other and hands them on in batches: what it holds does
+    not grow with the number of users.
+    """
+
+    def draw(blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        shop = stock(settings, seed)
         for block in blocks:
-            for number in block["id"]:
-                user = int(number)
-                rows = User(user, items, settings, seed).events() if user < settings.users else None
-                rows = bot_rows(user - settings.users, items, settings, seed) if rows is None else rows
-                lines = pd.DataFrame(landed(rows, settings, seed))
-                if len(lines):
-                    yield lines
+            numbers = block.column("id").to_pylist()
+            makers = (
+                User(n, shop).events() if n < settings.users else bot_events(n - settings.users, shop) for n in numbers
+            )
+            lines = chain.from_iterable(landed(events, shop) for events in makers)
+            while batch := list(islice(lines, LINES_PER_BATCH)):
+                columns = zip(zip(*batch, strict=True), _COLUMNS, strict=True)
+                yield pa.record_batch([pa.array(c, type_) for c, (_, type_) in columns], schema=pa.schema(_COLUMNS))
 
-    total = settings.users + bots
-    numbers = spark.range(0, total, 1, max(2, total // USERS_PER_TASK))
-    return numbers.mapInPandas(draw, LINES)
+    total = settings.users + settings.dirt.bots
+    tasks = max(spark.sparkContext.defaultParallelism, total // USERS_PER_TASK)
+    return spark.range(0, total, 1, tasks).mapInArrow(draw, LINES)
 
 
 def _write_events(lines: DataFrame, settings: ShopSettings, folder: Path) -> None:
-    """One folder a day; lines lie in the order of a hash, as events of many servers would."""
-    piece = F.pmod(F.xxhash64("event_id", "line"), F.lit(settings.files_per_day))
-    day = F.date_add(F.lit(settings.start), F.col("file_day")).cast("string").alias("day")
-    spread = lines.select("line", day, F.xxhash64("line").alias("order"), piece.alias("piece"))
+    """One folder a day, `files_per_day` files in it; lines lie in the order of a hash, as of many servers."""
+    piece = F.pmod(F.xxhash64("event_id", "line"), F.lit(settings.files_per_day)).cast("int").alias("piece")
+    spread = lines.select("line", F.col("file_day").alias("day"), F.xxhash64("line").alias("order"), piece)
     tasks = 2 * lines.sparkSession.sparkContext.defaultParallelism
-    ordered = spread.repartition(tasks, "day", "piece").sortWithinPartitions("day", "order")
-    ordered.select("line", "day").write.partitionBy("day").text(str(folder))
-    for written in sorted(folder.glob("day=*")):
-        named = written.with_name(written.name.removeprefix("day="))
-        written.rename(named)
-        for number, file in enumerate(sorted(named.glob("part-*"))):
-            file.rename(named / f"{number:05d}.jsonl")
-    for rest in (*folder.rglob(".*.crc"), folder / "_SUCCESS"):
-        rest.unlink(missing_ok=True)
+    ordered = spread.repartition(tasks, "day", "piece").sortWithinPartitions("day", "piece", "order", "line")
+    ordered.select("line", "day", "piece").write.partitionBy("day", "piece").text(str(folder / "_written"))
+    for written in sorted((folder / "_written").glob("day=*/piece=*/part-*")):
+        number, file = (int(path.name.partition("=")[2]) for path in (written.parent.parent, written.parent))
+        named = folder / str(settings.date_of(number))
+        named.mkdir(exist_ok=True)
+        written.rename(named / f"{file:05d}.jsonl")
+    shutil.rmtree(folder / "_written")
 
 
-def _write_items(settings: ShopSettings, seed: int, folder: Path) -> None:
-    """A catalogue file each week; one of its rows has lost its id, and one comes twice."""
+def _write_items(settings: ShopSettings, seed: int, folder: Path) -> pd.DataFrame:
+    """A catalogue file each week; returns the rows that are not good ones: file_day, item_id, defect."""
     folder.mkdir(parents=True)
-    items = catalogue(settings, seed)
+    items = described(catalogue(settings, seed), settings.language)
+    planted = []
     for day in range(0, settings.days, 7):
         known = snapshot(items, day)
-        dirty = pd.concat([known, known.iloc[[0]], known.iloc[[1]].assign(item_id="")])
-        dirty.to_csv(folder / f"{settings.start + timedelta(days=day)}.csv", index=False)
-
-
-def _write_truth(lines: DataFrame, spark: SparkSession, settings: ShopSettings, seed: int, folder: Path) -> None:
-    """Tables users, items, sessions and defects."""
-    items = catalogue(settings, seed)
-    spark.createDataFrame(items).write.parquet(str(folder / "items"))
-    lines.where("defect in ('', 'late')").select("event_id", "user_id", "session").write.parquet(
-        str(folder / "sessions")
-    )
-    planted = lines.where("defect <> ''").select("event_id", "user_id", "file_day", "defect")
-    planted.write.parquet(str(folder / "defects"))
-
-    def tastes(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        for block in blocks:
-            yield pd.DataFrame([_taste_row(int(n), settings, seed) for n in block["id"]])
-
-    schema = "user_id string, country string, activity double, kinds array<double>, price_level double"
-    spark.range(settings.users).mapInPandas(tastes, schema).write.parquet(str(folder / "users"))
-
-
-def _taste_row(number: int, settings: ShopSettings, seed: int) -> dict[str, object]:
-    user = taste(number, settings, seed)
-    return {
-        "user_id": user.user_id, "country": user.country, "activity": user.activity,
-        "kinds": np.asarray(user.kinds).tolist(), "price_level": user.price_level,
-    }  # fmt: skip
+        rows = soiled(known, day, settings, seed)
+        rows.drop(columns="defect").to_csv(folder / f"{settings.date_of(day)}.csv", index=False)
+        bad = rows[rows["defect"] != ""]
+        planted.append(bad.assign(file_day=day, item_id=known["item_id"].reindex(bad.index)))
+    return pd.concat(planted)[["file_day", "item_id", "defect"]]

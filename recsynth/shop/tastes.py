@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from recsynth.seeds import sub_seed
 from recsynth.shop.settings import ShopSettings
-from recsynth.shop.words import BRANDS, COLOURS, KINDS
-
-COUNTRIES = ("DE", "AT", "CH", "FR", "NL")
+from recsynth.shop.shelves import Shelf
+from recsynth.shop.words import BRANDS, COLOURS, COUNTRIES, KINDS
 
 
 @dataclass(frozen=True)
 class Taste:
-    """One user's tastes: weights over kinds (they sum to 1), brands, colours, materials; price level; activity."""
+    """One user's tastes.
+
+    kinds: weights that sum to 1; brands, colours: 1 for the two that are liked, else 0; materials: the
+    number of the liked one in each kind; price_level: log of the liked price over the kind's usual one;
+    activity: visits, in means.
+    """
 
     user_id: str
     country: str
@@ -31,39 +34,44 @@ class Taste:
 def taste(number: int, settings: ShopSettings, seed: int) -> Taste:
     """The taste of one user, drawn from the seed and the user's number alone."""
     rng, language = np.random.default_rng(sub_seed(seed, "taste", number)), settings.language
+    countries, kinds = COUNTRIES[language], len(KINDS[language])
     return Taste(
         user_id=f"U{number:07d}",
-        country=COUNTRIES[int(rng.choice(len(COUNTRIES), p=[0.6, 0.12, 0.08, 0.1, 0.1]))],
+        country=list(countries)[int(rng.choice(len(countries), p=list(countries.values())))],
         activity=float(rng.lognormal(-0.5, 1.0)),
-        kinds=rng.dirichlet(np.full(len(KINDS[language]), 0.15)),
-        brands=_favourites(rng, len(BRANDS[language]), 2),
-        colours=_favourites(rng, len(COLOURS[language]), 2),
-        materials=_favourites(rng, 3, 1),
+        kinds=rng.dirichlet(np.full(kinds, 0.15)),
+        brands=_favourites(rng, len(BRANDS[language])),
+        colours=_favourites(rng, len(COLOURS[language])),
+        materials=rng.integers(3, size=kinds),
         price_level=float(rng.normal(0, 0.4)),
     )
 
 
-def utility(user: Taste, items: pd.DataFrame, settings: ShopSettings) -> np.ndarray:
-    """How much a user wants each item, before kind and day: popularity, and taste times its strength."""
-    relative = (
-        np.log(items["price"].to_numpy())
-        - items.groupby("kind_index")["price"].transform("mean").map(np.log).to_numpy()
-    )
+def utility(user: Taste, shelf: Shelf, settings: ShopSettings) -> np.ndarray:
+    """How much a user wants each item of a shelf, before the day's promotions.
+
+    0.7 popularity + strength (1.2 [liked brand] + 1.2 [liked colour] + 0.8 [liked material] - |price - liked price|)
+    """
     wanted = (
-        1.2 * user.brands[items["brand_index"]]
-        + 1.2 * user.colours[items["colour_index"]]
-        + 0.8 * user.materials[items["material_index"]]
-        - 1.0 * np.abs(relative - user.price_level)
+        1.2 * user.brands[shelf.brand]
+        + 1.2 * user.colours[shelf.colour]
+        + 0.8 * (shelf.material == user.materials[shelf.kind])
+        - np.abs(shelf.relative_price - user.price_level)
     )
-    return np.asarray(items["popularity"].to_numpy() * 0.7 + settings.taste_strength * wanted)
+    return np.asarray(0.7 * shelf.popularity + settings.taste_strength * wanted)
 
 
-def true_scores(user: Taste, items: pd.DataFrame, settings: ShopSettings) -> np.ndarray:
-    """Log chance, up to a constant, that a session of the user is about each item."""
-    return np.asarray(utility(user, items, settings) + np.log(user.kinds[items["kind_index"]] + 1e-9))
+def true_scores(user: Taste, shelves: tuple[Shelf, ...], settings: ShopSettings) -> np.ndarray:
+    """Log chance, up to a constant, that a visit of the user, whatever the day, is about each item of the catalogue."""
+    scores = np.empty(sum(len(shelf.rows) for shelf in shelves))
+    for shelf in shelves:
+        wants = utility(user, shelf, settings)
+        of_kind = np.log(user.kinds[shelf.kind] + 1e-9) - np.log(np.exp(wants).sum())
+        scores[shelf.rows] = of_kind + wants
+    return scores
 
 
-def _favourites(rng: np.random.Generator, n: int, k: int) -> np.ndarray:
+def _favourites(rng: np.random.Generator, n: int) -> np.ndarray:
     liked = np.zeros(n)
-    liked[rng.choice(n, k, replace=False)] = 1.0
+    liked[rng.choice(n, 2, replace=False)] = 1.0
     return liked

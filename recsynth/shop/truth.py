@@ -1,0 +1,79 @@
+"""Truth: what was planted in the simulated shop, as Parquet tables beside its landing folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+
+from recsynth.shop.catalogue import catalogue, described
+from recsynth.shop.settings import ShopSettings
+from recsynth.shop.shelves import Stock, stock
+from recsynth.shop.tastes import taste
+from recsynth.shop.words import BRANDS, COLOURS, KINDS
+
+USERS = """user_id string, country string, activity double, kinds map<string,double>, brands array<string>,
+colours array<string>, materials map<string,string>, price_level double"""
+PROMOTIONS = "item_id string, first_day date, last_day date"
+ITEM_DEFECTS = "file_day int, item_id string, defect string"
+
+
+def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSettings, seed: int, folder: Path) -> None:
+    """Write one table for each thing that was planted.
+
+    users: a user's tastes, kinds and materials by category. items: an item with its words, popularity,
+    launch and retirement. promotions: an item in a week, [first_day, last_day]. sessions: an event and the
+    session that it belongs to. searches: a search, the item that it sought and whether it was mistyped.
+    defects: a line of the event files that is late, repeated or broken, with the reason.
+    item_defects: the same of the catalogue files. bots: a user who is none.
+    """
+    spark = lines.sparkSession
+    events = lines.where("defect in ('', 'late')")
+    tables = {
+        "users": _users(spark, settings, seed),
+        "items": spark.createDataFrame(described(catalogue(settings, seed), settings.language)),
+        "promotions": spark.createDataFrame(promotions(stock(settings, seed)), PROMOTIONS),
+        "sessions": events.select("event_id", "user_id", "session"),
+        "searches": events.where("target is not null").select("event_id", "user_id", "target", "has_typo"),
+        "defects": lines.where("defect <> ''").select("event_id", "user_id", "file_day", "defect"),
+        "item_defects": spark.createDataFrame(soiled_rows, ITEM_DEFECTS),
+        "bots": events.where("user_id like 'B%'").groupBy("user_id").count().withColumnRenamed("count", "events"),
+    }
+    for name, table in tables.items():
+        table.write.parquet(str(folder / name))
+
+
+def promotions(shop: Stock) -> pd.DataFrame:
+    """Each item on promotion in each week: item_id, first_day, last_day; bounded by items * weeks."""
+    items, settings = catalogue(shop.settings, shop.seed), shop.settings
+    weeks = []
+    for week in range((settings.days + 6) // 7):
+        day = 7 * week
+        is_on_sale = (items["launch_day"] <= day) & (items["retired_day"] > day)
+        chosen = items.loc[is_on_sale & shop.promoted(week), ["item_id"]]
+        weeks.append(chosen.assign(first_day=settings.date_of(day), last_day=settings.date_of(day + 6)))
+    return pd.concat(weeks)
+
+
+def _users(spark: SparkSession, settings: ShopSettings, seed: int) -> DataFrame:
+    def tastes(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for block in blocks:
+            yield pd.DataFrame([_user(n, settings, seed) for n in block["id"].tolist()])
+
+    return spark.range(settings.users).mapInPandas(tastes, USERS)
+
+
+def _user(number: int, settings: ShopSettings, seed: int) -> dict[str, object]:
+    user, language = taste(number, settings, seed), settings.language
+    kinds = KINDS[language]
+    materials = zip(kinds, user.materials.tolist(), strict=True)
+    return {
+        "user_id": user.user_id, "country": user.country, "activity": user.activity,
+        "kinds": {k.category: weight for k, weight in zip(kinds, user.kinds.tolist(), strict=True)},
+        "brands": [BRANDS[language][i] for i in np.flatnonzero(user.brands)],
+        "colours": [COLOURS[language][i] for i in np.flatnonzero(user.colours)],
+        "materials": {k.category: k.materials[m] for k, m in materials}, "price_level": user.price_level,
+    }  # fmt: skip
