@@ -7,53 +7,50 @@ that the user had never bought, and drops the others from the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import numpy as np
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, Catalogue, K, figures, judge
 from recsynth.evaluation.settings import EvaluationSettings
-from recsynth.measure.intervals import bootstrap_mean
-from recsynth.measure.ranking import hit_rate, ndcg, precision, recall, reciprocal_rank
-from recsynth.measure.variety import gini, intra_list_diversity, novelty
 from recsynth.model.champion import champion
-from recsynth.model.vectors import load_vectors, write_vectors
+from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
 
-K = 10
-ACCURACY = {"ndcg": ndcg, "recall": recall, "precision": precision, "mrr": reciprocal_rank, "hit_rate": hit_rate}
-BASELINES = {"popularity": "popular", "als": "als", "item_neighbours": "item_neighbours", "language_model": "text"}
-_SCORES = ", ".join(f"{m} double" for m in (*ACCURACY, "diversity"))
-_JUDGED = f"model string, view string, user_id string, top array<string>, {_SCORES}"
+OURS = "recsynth"
+BASELINES = {"als": "als", "item_neighbours": "item_neighbours", "language_model": "text"}
+MODELS = (OURS, POPULARITY, *BASELINES)
 
 
 def evaluate(
     events: DataFrame, recommendations: DataFrame, candidates: DataFrame, item_text: DataFrame, interactions: DataFrame,
     item_embeddings: DataFrame, models: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Measure accuracy, variety and fairness of exposure beside popularity, ALS, neighbours and text alone.
+    """Measure accuracy and variety beside popularity, ALS, neighbours and text alone, for all users and by segment.
 
     Reads silver.events of all time, output.recommendations, rank.candidates, gold.item_text,
     gold.interactions, model.item_embeddings and model.models; writes ops.metrics. Without a later day there
     is the row `evaluated_days` = 0 alone.
     """
-    settings = night.settings.evaluation
-    spark = events.sparkSession
     people = events.where("not is_bot and not is_near_duplicate and event_type <> 'return'")
     truth = truths(people, interactions, night)
     days = truth.agg(F.count_distinct("day")).first()[0] or 0  # type: ignore[index]
     rows: list[tuple[object, ...]] = [("evaluate", "evaluated_days", "", "", float(days), None, None, None)]
     if days:
+        tonight = candidates.where(F.col("cutoff") == F.lit(night.cutoff))
+        asked = wanted(truth, people, night).crossJoin(
+            events.sparkSession.createDataFrame([(m,) for m in MODELS], ["model"])
+        )
+        judged = asked.join(lists(recommendations, tonight), on=["user_id", "model"], how="left")
+        known = catalogue(tonight, item_text, interactions, night.settings.evaluation)
         vectors = _vectors(item_text, item_embeddings, models, night)
-        bought = bought_before(people, night)
-        judged = _judged(truth, bought, _lists(recommendations, candidates, night), vectors, settings.max_users)
-        judged = judged.join(segments(people, night), on="user_id", how="left").persist()
-        rows += _accuracy(judged, settings) + _variety(judged, interactions, item_text)
-    return spark.createDataFrame(rows, METRICS.schema)
+        judged = judged.mapInPandas(judge(vectors, known), JUDGED).join(
+            segments(people, night), on="user_id", how="left"
+        )
+        rows += _figures(judged, known, night.settings.evaluation)
+    return events.sparkSession.createDataFrame(rows, METRICS.schema)
 
 
 def truths(people: DataFrame, interactions: DataFrame, night: Night) -> DataFrame:
@@ -62,27 +59,34 @@ def truths(people: DataFrame, interactions: DataFrame, night: Night) -> DataFram
     until = F.lit(night.cutoff + timedelta(days=settings.days))
     before = people.where(F.col("ts") < cutoff)
     bought = people.where((F.col("ts") >= cutoff) & (F.col("ts") < until) & (F.col("event_type") == "purchase"))
-    holders = interactions.groupBy("item_id").agg((F.count("*") <= settings.cold_item_users).alias("is_cold_item"))
+    holders = interactions.groupBy("item_id").agg(F.count("*").alias("holders"))
+    is_cold = F.coalesce("holders", F.lit(0)) <= settings.cold_item_users
     return (
         bought.select("user_id", "item_id", F.col("event_date").alias("day"))
         .join(before.select("user_id").distinct(), on="user_id", how="left_semi")
         .join(before.select("item_id").distinct(), on="item_id", how="left_semi")
         .join(holders, on="item_id", how="left")
-        .na.fill(False, ["is_cold_item"])
+        .select("user_id", "item_id", "day", is_cold.alias("is_cold_item"))
     )
 
 
-def bought_before(people: DataFrame, night: Night) -> DataFrame:
-    """user_id and `bought`: every item that the user had bought before the night."""
-    before = people.where((F.col("ts") < F.lit(night.cutoff)) & (F.col("event_type") == "purchase"))
-    return before.groupBy("user_id").agg(F.collect_set("item_id").alias("bought"))
+def wanted(truth: DataFrame, people: DataFrame, night: Night) -> DataFrame:
+    """One row per judged user: what it bought (`wanted`), of that `cold`, and all it had `bought` before the night."""
+    users = truth.groupBy("user_id").agg(
+        F.collect_set("item_id").alias("wanted"),
+        F.collect_set(F.when(F.col("is_cold_item"), F.col("item_id"))).alias("cold"),
+    )
+    users = users.orderBy(F.xxhash64("user_id"), "user_id").limit(night.settings.evaluation.max_users)
+    bought = _bought_before(people, night).groupBy("user_id").agg(F.collect_set("item_id").alias("bought"))
+    none = F.array().cast("array<string>")
+    return users.join(bought, on="user_id", how="left").withColumn("bought", F.coalesce("bought", none))
 
 
 def segments(people: DataFrame, night: Night) -> DataFrame:
-    """user_id and `segment`: new, light or heavy by baskets before the night."""
+    """user_id and `segment`: new, light or heavy by baskets before the night; who bought nothing is not in it."""
     settings = night.settings.evaluation
-    bought = people.where((F.col("ts") < F.lit(night.cutoff)) & (F.col("event_type") == "purchase"))
-    baskets = bought.groupBy("user_id").agg(F.count_distinct(F.coalesce("order_id", "event_id")).alias("n"))
+    basket = F.coalesce("order_id", "event_id")
+    baskets = _bought_before(people, night).groupBy("user_id").agg(F.count_distinct(basket).alias("n"))
     segment = (
         F.when(F.col("n") <= settings.new_user_baskets, "new_users")
         .when(F.col("n") <= settings.light_user_baskets, "light_users")
@@ -91,117 +95,58 @@ def segments(people: DataFrame, night: Night) -> DataFrame:
     return baskets.select("user_id", segment.alias("segment"))
 
 
-def _lists(recommendations: DataFrame, candidates: DataFrame, night: Night) -> DataFrame:
-    """(user_id, model, items): ours, and each single source's own order of tonight's candidates."""
-    lists = recommendations.select(F.lit("recsynth").alias("model"), "user_id", "item_id", "rank")
-    tonight = candidates.where(F.col("cutoff") == F.lit(night.cutoff))
+def lists(recommendations: DataFrame, tonight: DataFrame) -> DataFrame:
+    """(user_id, model, items, is_own): ours, and each single source's own order of tonight's candidates.
+
+    A source has proposed its best, so its list is its ranking of the whole catalogue as far as `is_own` goes;
+    behind, where a user has bought nearly all of that, stand what others proposed. Popularity is not among
+    them: its one ranking serves everybody.
+    """
+    lines = recommendations.select(F.lit(OURS).alias("model"), "user_id", "rank", "item_id", F.lit(True).alias("own"))
     for model, source in BASELINES.items():
         ranked = tonight.where(F.col(f"{source}_rank").isNotNull())
-        lists = lists.union(ranked.select(F.lit(model), "user_id", "item_id", F.col(f"{source}_rank")))
-    return lists.groupBy("user_id", "model").agg(
-        F.transform(F.sort_array(F.collect_list(F.struct("rank", "item_id"))), lambda x: x["item_id"]).alias("items")
+        is_own = F.array_contains("sources", source)
+        lines = lines.union(ranked.select(F.lit(model), "user_id", f"{source}_rank", "item_id", is_own))
+    in_order = F.sort_array(F.collect_list(F.struct("rank", "item_id", "own")))
+    grouped = lines.groupBy("user_id", "model").agg(in_order.alias("line"))
+    return grouped.select("user_id", "model", F.col("line.item_id").alias("items"), F.col("line.own").alias("is_own"))
+
+
+def catalogue(
+    tonight: DataFrame, item_text: DataFrame, interactions: DataFrame, settings: EvaluationSettings
+) -> Catalogue:
+    """What can be shown, by item; bound: the catalogue reaches the driver.
+
+    An item's popular_score is the same for every user: all that anybody was proposed gives the ranking.
+    """
+    popular = tonight.groupBy("item_id").agg(F.max("popular_score").alias("score")).where("score is not null")
+    counted = interactions.groupBy("item_id").agg(F.count("*").alias("holders"))
+    sold = item_text.where("available and not is_cold").select("item_id").join(counted, on="item_id", how="left")
+    holders = {r.item_id: r.holders or 0 for r in sold.orderBy("item_id").collect()}
+    return Catalogue(
+        holders,
+        [r.item_id for r in popular.orderBy(F.desc("score"), "item_id").collect()],
+        frozenset(item for item, users in holders.items() if users <= settings.cold_item_users),
+        interactions.select("user_id").distinct().count(),
     )
 
 
-def _judged(truth: DataFrame, bought: DataFrame, lists: DataFrame, vectors: str, max_users: int) -> DataFrame:
-    """One row per (model, view, user): every accuracy metric, the list's diversity and its first ten."""
-    wanted = truth.groupBy("user_id").agg(
-        F.collect_set("item_id").alias("wanted"),
-        F.collect_set(F.when(F.col("is_cold_item"), F.col("item_id"))).alias("cold"),
-    )
-    wanted = wanted.orderBy(F.xxhash64("user_id"), "user_id").limit(max_users)
-    none = F.array().cast("array<string>")
-    wanted = wanted.join(bought, on="user_id", how="left").withColumn("bought", F.coalesce("bought", none))
-    every = wanted.crossJoin(
-        truth.sparkSession.createDataFrame([(m,) for m in ("recsynth", *BASELINES)], "model string")
-    )
-    return every.join(lists, on=["user_id", "model"], how="left").mapInPandas(_judge(vectors), _JUDGED)
+def _bought_before(people: DataFrame, night: Night) -> DataFrame:
+    return people.where((F.col("ts") < F.lit(night.cutoff)) & (F.col("event_type") == "purchase"))
 
 
-def _judge(vectors: str):  # type: ignore[no-untyped-def]
-    def judge(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        ids, matrix_MD = load_vectors(vectors)
-        index = {item: i for i, item in enumerate(ids)}
-        for block in blocks:
-            rows = [row for user in block.itertuples() for row in _user_rows(user, index, matrix_MD)]
-            yield pd.DataFrame(rows, columns=["model", "view", "user_id", "top", *ACCURACY, "diversity"])
-
-    return judge
-
-
-def _user_rows(user: tuple, index: dict[str, int], matrix_MD: np.ndarray) -> Iterator[list[object]]:  # type: ignore[type-arg]
-    items = list(user.items) if user.items is not None else []  # type: ignore[attr-defined]
-    wanted, bought, cold = (set(x) for x in (user.wanted, user.bought, user.cold))  # type: ignore[attr-defined]
-    views = {
-        "all": (items, wanted),
-        "new": ([i for i in items if i not in bought], wanted - bought),
-        "cold_items": (items, cold),
-    }
-    for view, (shown, relevant) in views.items():
-        if relevant:
-            accuracy = [metric(shown, relevant, K) for metric in ACCURACY.values()]
-            places = [index[i] for i in shown[:K] if i in index]
-            diversity = intra_list_diversity(matrix_MD[places]) if places else 0.0
-            yield [user.model, view, user.user_id, shown[:K], *accuracy, diversity]  # type: ignore[attr-defined]
-
-
-def _accuracy(judged: DataFrame, settings: EvaluationSettings) -> list[tuple[object, ...]]:
+def _figures(judged: DataFrame, known: Catalogue, settings: EvaluationSettings) -> list[tuple[object, ...]]:
     """A row per (metric, model, view and segment); bound: models * views * segments * metrics rows."""
-    by_all = judged.withColumn("group", F.col("view"))
-    by_segment = judged.where("view <> 'cold_items'").withColumn("group", F.concat_ws("/", "view", "segment"))
-    measured = (
-        by_all.union(by_segment)
-        .groupBy("model", "group")
-        .applyInPandas(
-            _interval_function(settings),
-            "model string, `group` string, metric string, value double, low double, high double, n long",
-        )
-    )
+    # Who only looked so far has no basket, which is what new users are.
+    segment = F.coalesce("segment", F.lit("new_users"))
+    by_segment = F.when(F.col("view") != COLD_ITEMS, F.concat_ws("/", "view", segment))
+    groups = F.array_compact(F.array("view", by_segment))
+    grouped = judged.withColumn("group", F.explode(groups)).groupBy("model", "group")
+    measured = grouped.applyInPandas(figures(known, settings.resamples), FIGURES)
     return [
         ("evaluate", f"{r.metric}@{K}", r.model, r.group, r.value, r.low, r.high, r.n)
         for r in measured.orderBy("metric", "model", "group").collect()
     ]
-
-
-def _interval_function(settings: EvaluationSettings):  # type: ignore[no-untyped-def]
-    def interval(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows.sort_values("user_id")
-        made = []
-        for metric in (*ACCURACY, "diversity"):
-            values = rows[metric].to_numpy()
-            made.append((rows["model"].iloc[0], rows["group"].iloc[0], metric, values.mean(),
-                         *bootstrap_mean(values, settings.resamples), len(values)))  # fmt: skip
-        return pd.DataFrame(made, columns=["model", "group", "metric", "value", "low", "high", "n"])
-
-    return interval
-
-
-def _variety(judged: DataFrame, interactions: DataFrame, item_text: DataFrame) -> list[tuple[object, ...]]:
-    """Coverage, novelty and exposure Gini of the first ten; bound: models * catalogue counts reach the driver."""
-    warm = item_text.where("not is_cold").select("item_id")
-    holders = interactions.groupBy("item_id").agg(F.count("*").alias("holders"))
-    users = interactions.select("user_id").distinct().count()
-    catalogue = warm.join(holders, on="item_id", how="left").na.fill(0).toPandas().set_index("item_id")["holders"]
-    shown = (
-        judged.where("view = 'all'")
-        .select("model", F.explode("top").alias("item_id"))
-        .groupBy("model", "item_id")
-        .count()
-    )
-    rows: list[tuple[object, ...]] = []
-    for model, part in shown.toPandas().groupby("model"):
-        counts = part.set_index("item_id")["count"].reindex(catalogue.index).fillna(0)
-        exposed = np.repeat(catalogue.to_numpy(), counts.to_numpy().astype(int))
-        figures = {
-            "coverage": float((counts > 0).mean()),
-            "novelty_bits": novelty(exposed, users),
-            "exposure_gini": gini(counts.to_numpy()),
-        }
-        rows += [
-            ("evaluate", f"{name}@{K}", model, "all", value, None, None, len(catalogue))
-            for name, value in figures.items()
-        ]
-    return rows
 
 
 def _vectors(item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame, night: Night) -> str:

@@ -1,0 +1,165 @@
+"""The judge of the nights: every figure of a shop of four users is arithmetic, and a plain twin agrees."""
+
+from __future__ import annotations
+
+from math import log2
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.evaluation.shop import at, judged, plain
+
+SECOND, THIRD = 1 / log2(3), 1 / log2(4)
+Figures = dict[tuple[str, str, str], Any]
+
+# heavy: 3 baskets before, light: 2, new: 1, looker: none; `late` is what nobody knew before the date.
+BOUGHT = [
+    ("heavy", "a", "purchase", at(-9)),
+    ("heavy", "b", "purchase", at(-8)),
+    ("heavy", "c", "purchase", at(-7)),
+    ("light", "a", "purchase", at(-6)),
+    ("light", "d", "purchase", at(-5)),
+    ("new", "a", "purchase", at(-4)),
+    ("looker", "e", "view", at(-3)),
+    ("heavy", "a", "purchase", at(0)),
+    ("heavy", "d", "purchase", at(1)),
+    ("light", "b", "purchase", at(6.9)),
+    ("new", "a", "purchase", at(2)),
+    ("looker", "b", "purchase", at(2)),
+    ("looker", "late", "purchase", at(2)),
+    ("light", "c", "purchase", at(7)),
+    ("stranger", "a", "purchase", at(1)),
+    ("new", "b", "view", at(1)),
+]
+LISTS = {"heavy": ["a", "b", "d"], "light": ["a", "c", "b"], "looker": ["late", "b"]}
+VECTORS = {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [-1.0, 0.0], "d": [0.0, 1.0]}
+HOLDERS = {"a": 3, "b": 1, "c": 1, "d": 1, "e": 0, "late": 0}
+
+
+def candidate(user: str, item: str, als_rank: int, popular: float, sources: list[str]) -> dict[str, Any]:
+    return {"user_id": user, "item_id": item, "als_rank": als_rank, "popular_score": popular, "sources": sources}
+
+
+CANDIDATES = [
+    candidate("heavy", "d", 1, 2.0, ["als"]),
+    candidate("heavy", "a", 2, 3.0, ["popular"]),
+    candidate("light", "c", 1, 1.0, ["als", "popular"]),
+]
+
+
+@pytest.fixture(scope="module")
+def figures(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    return judged(spark, tmp_path_factory.mktemp("lake"), BOUGHT, LISTS, CANDIDATES, VECTORS)
+
+
+def value(figures: Figures, metric: str, segment: str = "all", model: str = "recsynth") -> float:
+    return float(figures[f"{metric}@10", model, segment].value)
+
+
+def test_days_with_a_purchase_in_the_window_are_counted(figures: Figures) -> None:
+    assert figures["evaluated_days", "", ""].value == 4
+
+
+# heavy has a and d of [a, b, d]; light has b of [a, c, b]; new has no list; looker has b of [late, b], for
+# `late` is relevant to nobody.
+HEAVY, LIGHT, NEW, LOOKER = (1 + THIRD) / (1 + SECOND), THIRD, 0.0, SECOND
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ("ndcg", (HEAVY + LIGHT + NEW + LOOKER) / 4),
+        ("recall", (1 + 1 + 0 + 1) / 4),
+        ("precision", (2 + 1 + 0 + 1) / 40),
+        ("mrr", (1 + 1 / 3 + 0 + 1 / 2) / 4),
+        ("hit_rate", 3 / 4),
+        ("own_proposals", 1.0),
+    ],
+)
+def test_every_purchase_counts_under_all(figures: Figures, metric: str, expected: float) -> None:
+    assert value(figures, metric) == pytest.approx(expected)
+    assert figures[f"{metric}@10", "recsynth", "all"]["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        ("all/heavy_users", [HEAVY]),
+        ("all/light_users", [LIGHT]),
+        ("all/new_users", [NEW, LOOKER]),
+        # heavy wants d of [d], light b of [c, b], looker b of [late, b]; new wants nothing that it never had.
+        ("new", [1.0, SECOND, SECOND]),
+        ("new/heavy_users", [1.0]),
+        # All but a have at most one holder: heavy wants d, light and looker want b.
+        ("cold_items", [THIRD, LIGHT, LOOKER]),
+    ],
+)
+def test_segments_and_views(figures: Figures, segment: str, expected: list[float]) -> None:
+    row = figures["ndcg@10", "recsynth", segment]
+    assert row.value == pytest.approx(np.mean(expected))
+    assert row["count"] == len(expected)
+    assert row.low <= row.value <= row.high
+
+
+def test_coverage_and_inequality_exist_for_each_segment_without_an_interval(figures: Figures) -> None:
+    # Six items can be shown: heavy's list shows half of them, the three lists together all but e.
+    assert value(figures, "coverage", "all/heavy_users") == 3 / 6
+    assert value(figures, "coverage") == 5 / 6
+    # All of them but a are cold.
+    assert value(figures, "coverage", "cold_items") == 4 / 5
+    assert value(figures, "exposure_gini", "all/heavy_users") == pytest.approx(0.5)
+    row = figures["coverage@10", "recsynth", "new"]
+    assert (row.low, row.high, row["count"]) == (None, None, 6)
+
+
+def test_novelty_and_diversity_are_means_over_users_with_intervals(figures: Figures) -> None:
+    bits = {item: log2(3 / max(holders, 1)) for item, holders in HOLDERS.items()}
+    expected = {user: np.mean([bits[i] for i in top]) for user, top in LISTS.items()}
+    assert value(figures, "novelty_bits", "all/heavy_users") == pytest.approx(expected["heavy"])
+    assert value(figures, "novelty_bits") == pytest.approx(sum(expected.values()) / 4)
+    # heavy: a-b and a-d are at right angles, b-d are the same; light: a-c are opposite, a-b and c-b at right angles.
+    assert value(figures, "diversity", "all/heavy_users") == pytest.approx((1 + 1 + 0) / 3)
+    assert value(figures, "diversity", "all/light_users") == pytest.approx((2 + 1 + 1) / 3)
+    assert figures["diversity@10", "recsynth", "all"].high is not None
+
+
+def test_a_baseline_is_the_source_s_own_order_and_says_how_far_it_is_its_own(figures: Figures) -> None:
+    # heavy gets [d, a] and wants both; light gets [c].
+    assert value(figures, "ndcg", "all/heavy_users", "als") == 1.0
+    assert value(figures, "ndcg", "all/light_users", "als") == 0.0
+    assert value(figures, "own_proposals", "all/heavy_users", "als") == 1 / 2
+    assert value(figures, "own_proposals", "all/light_users", "als") == 1.0
+
+
+def test_popularity_is_one_ranking_for_everybody_also_for_whom_nothing_was_proposed(figures: Figures) -> None:
+    # [a, d, c] of all that anybody was proposed; under `new` heavy is left d, light c, the others as it is.
+    assert value(figures, "mrr", "all/new_users", "popularity") == (1 + 0) / 2
+    assert value(figures, "hit_rate", "new/heavy_users", "popularity") == 1.0
+    assert value(figures, "ndcg", "all/heavy_users", "popularity") == 1.0
+
+
+def test_without_later_days_there_is_that_alone(spark: SparkSession, tmp_path: Path) -> None:
+    found = judged(spark, tmp_path, [row for row in BOUGHT if row[3] < at(0)], LISTS)
+    assert {key: row.value for key, row in found.items()} == {("evaluated_days", "", ""): 0.0}
+
+
+def test_equals_the_plain_protocol_on_a_random_shop(spark: SparkSession, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    users, items = [f"u{i}" for i in range(12)], [f"i{i}" for i in range(25)]
+    bought = [
+        (
+            str(rng.choice(users)),
+            str(rng.choice(items)),
+            str(rng.choice(["purchase", "view"])),
+            at(rng.uniform(-20, 10)),
+        )
+        for _ in range(120)
+    ]
+    lines = {user: [str(i) for i in rng.permutation(items)[:20]] for user in users[:-2]}
+    found, expected = judged(spark, tmp_path, bought, lines), plain(bought, lines)
+    for view in ("all", "new"):
+        row = found["ndcg@10", "recsynth", view]
+        assert (row.value, row["count"]) == (pytest.approx(np.mean(expected[view])), len(expected[view]))
