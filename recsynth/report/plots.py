@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 INK, ACCENT, QUIET = "#5b6470", "#c2552d", "#8fa3b8"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "recsynth", "font.size": 9,
+    "text.parse_math": False,
     "axes.spines.top": False, "axes.spines.right": False,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "savefig.transparent": True,
@@ -41,7 +42,7 @@ def bars(labels: Sequence[str], values: Sequence[float], unit: str) -> str:
 
     def draw(axes: Axes) -> None:
         drawn = axes.barh(list(labels)[::-1], list(values)[::-1], color=QUIET)
-        axes.bar_label(drawn, labels=[f"{v:,.0f}" for v in list(values)[::-1]], padding=3)
+        axes.bar_label(drawn, labels=[_short(v) for v in list(values)[::-1]], padding=3)
         axes.set_xlabel(unit)
         axes.margins(x=0.15)
 
@@ -90,3 +91,7 @@ def tail(counts: Sequence[float], label: str) -> str:
         axes.set_ylabel(label)
 
     return svg(draw, width=4.6, height=2.3)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"

@@ -1,0 +1,132 @@
+"""The page of the night: loads nothing from elsewhere, runs nothing that a shop wrote, and says what is empty."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from recsynth.report.page import write_page
+from recsynth.tables import TABLES
+from tests.rows import night, table
+
+AS_OF = date(2024, 5, 1)
+TS = datetime(2024, 4, 30, 12, tzinfo=UTC)
+SCRIPT, QUERY = "<script>alert(1)</script>", "\"red\" 'mug' <img src=x onerror=alert(1)> & 红杯"
+REASON = "missing $user_id$ <b>"
+
+
+def metric(stage: str, name: str, model: str, segment: str, value: float, *rest: Any) -> dict[str, Any]:
+    low, high, count = rest or (None, None, None)
+    return {"stage": stage, "metric": name, "model": model, "segment": segment, "value": value, "low": low,
+            "high": high, "count": count}  # fmt: skip
+
+
+METRICS = [
+    *(metric("account", f"rows_{part}", "", SCRIPT, 1234.0)
+      for part in ("landed", "kept", "duplicates", "quarantined", "near_duplicates", "bots")),
+    *(metric("train", "loss", "curve", f"step {step:06d}", 1 / step) for step in (1, 2)),
+    metric("train", "ndcg@10", "before", "validation", 0.11),
+    metric("train", "ndcg@10", "after", "validation", 0.12),
+    metric("train", "seconds", "", "", 3.0),
+    metric("recommend", "gain", "ranker", "als_score", 0.5),
+    metric("recommend", "ndcg@10", "ranker", "newest window, candidates", 0.43),
+    metric("evaluate", "evaluated_days", "", "", 7.0),
+    metric("evaluate", "ndcg@10", "recsynth", "all", 0.3333, 0.3111, 0.3555, 10),
+    metric("evaluate", "ndcg@10", "popularity", "all", 0.2222, 0.2111, 0.2333, 10),
+    metric("evaluate", "ndcg@10", "recsynth", "all/new_users", 0.1234, 0.1001, 0.1499, 3),
+    metric("evaluate", "coverage@10", "recsynth", "all", 0.8765, None, None, 20),
+]  # fmt: skip
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "metrics": METRICS,
+    "events": [{"event_id": "e", "event_date": AS_OF, "event_type": "view", "ts": TS}],
+    "quarantine": [{"reason": REASON, "raw": f'{{"title": "{SCRIPT}"}}', "copies": 3}],
+    "interactions": [{"user_id": "u", "item_id": "x", "weight": 1.0}, {"user_id": "v", "item_id": "x", "weight": 1.0}],
+    "models": [{"model_version": "abc123", "base": "minilm", "method": "bce", "is_champion": False}],
+    "item_text": [{"item_id": "x", "title": SCRIPT, "text": SCRIPT}],
+    "histories": [{"user_id": SCRIPT, "events": [(TS, "search", None, QUERY), (TS, "view", "x", None)]}],
+    "recommendations": [{"user_id": SCRIPT, "rank": 1, "item_id": "x", "reason": f"Goes with {SCRIPT}."}],
+    "new_item_recommendations": [{"user_id": SCRIPT, "rank": 1, "item_id": "x", "score": 0.5, "reason": SCRIPT}],
+    "similar_items": [{"item_id": "x", "rank": 1, "similar_item_id": "x"}],
+    "query_items": [{"query": QUERY, "item_id": "x", "query_sessions": 5}],
+    "search_results": [{"query": QUERY, "rank": 1, "item_id": "x"}],
+    "stage_runs": [{"stage": "land", "run_date": AS_OF, "seconds": 2.5, "started_at": TS}],
+}
+
+
+def written(spark: SparkSession, folder: Path, rows: Mapping[str, list[dict[str, Any]]]) -> str:
+    frames: dict[str, DataFrame] = {t.short: table(spark, t, rows.get(t.short, [])) for t in TABLES.values()}
+    path = write_page(frames, night(AS_OF), folder)
+    assert path == folder / "2024-05-01" / "index.html"
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(spark, tmp_path_factory.mktemp("report"), ROWS)
+
+
+@pytest.fixture(scope="module")
+def empty(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(spark, tmp_path_factory.mktemp("empty"), {})
+
+
+def text(page: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+@pytest.mark.parametrize("which", ["page", "empty"])
+def test_nothing_is_loaded_from_elsewhere(which: str, request: pytest.FixtureRequest) -> None:
+    html = request.getfixturevalue(which)
+    targets = re.findall(r"""(?:src|href|srcset|action|data)\s*=\s*["']([^"']*)""", re.sub(r"&[#\w]+;", "", html))
+    targets += re.findall(r"""url\(\s*["']?([^)"']*)""", html)
+    assert [t for t in targets if not t.startswith("#")] == []
+    assert not re.search(r"<(script|link|iframe|object|embed|img|base)\b|@import", html, re.IGNORECASE)
+
+
+def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
+    assert SCRIPT not in page
+    assert "onerror=alert(1)>" not in page
+    # Title, user, history, reason, source, quarantined row: it is said as it was written.
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 8
+    assert QUERY in text(page)
+    assert REASON in text(page)
+
+
+def test_figures_stand_beside_the_baselines_with_their_intervals(page: str) -> None:
+    said = text(page)
+    assert "recsynth popularity" in said
+    assert "all 0.3333 0.3111 to 0.3555 0.2222 0.2111 to 0.2333" in said
+    assert "all/new users 0.1234 0.1001 to 0.1499 –" in said
+    assert "coverage@10 0.8765 –" in said
+
+
+def test_the_page_tells_the_night(page: str) -> None:
+    said = text(page)
+    for sentence in (
+        "1,234", "2 users by 1 items with 2 user-item pairs", "purchases of the 7 days",
+        "Model abc123 is set aside: it did not beat the champion (bce, from minilm; validation NDCG@10 0.1100 before, "
+        "0.1200 after)", "ranker’s NDCG@10 on the newest window", "Seconds of each stage",
+    ):  # fmt: skip
+        assert sentence in said
+
+
+def test_every_plot_is_there_as_svg(page: str) -> None:
+    # Reasons, events a day, two tails, the loss, NDCG of one view, the ranker's gains, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 8
+
+
+def test_an_empty_night_gives_a_page_that_says_so(empty: str) -> None:
+    for sentence in (
+        "Nothing was set aside.", "There are no events.", "There are no interactions before this date.",
+        "Nothing was trained tonight", "There are no later days yet", "There is nobody to recommend to.",
+        "There are no items.", "There are no searches.", "No stage was recorded.",
+    ):  # fmt: skip
+        assert sentence in text(empty)
+    assert "<svg" not in empty
