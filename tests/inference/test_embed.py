@@ -1,0 +1,154 @@
+"""Texts and users through the tiny champion: what is encoded, and that workers give what plain torch gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from recsynth.inference.embed_texts import embed_texts
+from recsynth.inference.embed_users import embed_users, padded
+from recsynth.model.folder import write_model
+from recsynth.model.towers import EVENT_TYPES, MatchModel
+from recsynth.settings import Settings
+from recsynth.stage import Night
+from recsynth.tables.gold import HISTORIES, ITEM_TEXT, QUERY_ITEMS, WINDOW_HISTORIES
+from recsynth.tables.model import ITEM_EMBEDDINGS
+from tests.evaluation.shop import champions
+from tests.model.tiny import tiny_model
+from tests.rows import night, table
+
+AS_OF = date(2024, 5, 1)
+ITEMS = {"x": "red thing1", "y": "blue thing2 and much more of it", "z": "红色杯子", "twin": "red thing1"}
+QUERIES = {"gold": 3, "green thing3": 2, "rare": 1}
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake that holds the tiny champion `m` and whatever was encoded under it."""
+
+    spark: SparkSession
+    night: Night
+    model: MatchModel
+
+    def encode(self, have: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        text = [{"item_id": i, "text": t, "content_hash": f"h{t}"} for i, t in ITEMS.items()]
+        queries = [{"query": q, "item_id": "x", "query_sessions": n} for q, n in QUERIES.items()]
+        found = embed_texts(
+            table(self.spark, ITEM_TEXT, text), table(self.spark, QUERY_ITEMS, queries), champions(self.spark),
+            table(self.spark, ITEM_EMBEDDINGS, have), self.night,
+        )  # fmt: skip
+        return [row.asDict() for row in found["item_embeddings"].collect()] if found else []
+
+    def pool(self, events: dict[str, list[tuple[Any, ...]]], have: Sequence[dict[str, Any]]) -> DataFrame:
+        rows = [{"user_id": user, "events": history} for user, history in events.items()]
+        text = [{"item_id": i, "text": t, "content_hash": f"h{t}"} for i, t in ITEMS.items()]
+        earlier = [{"cutoff": self.night.cutoff_before(28), **row} for row in rows[:1]]
+        return embed_users(
+            table(self.spark, HISTORIES, rows), table(self.spark, WINDOW_HISTORIES, earlier),
+            table(self.spark, ITEM_TEXT, text), table(self.spark, ITEM_EMBEDDINGS, have), champions(self.spark),
+            self.night,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    folder = tmp_path_factory.mktemp("lake")
+    settings = {"paths": {"lake": str(folder)}, "inference": {"batch_size": 2, "max_queries": 2},
+                "training": {"history_length": 4}}  # fmt: skip
+    model = tiny_model(tmp_path_factory.mktemp("encoder"))
+    torch.manual_seed(1)
+    for weights in model.user.parameters():  # an untrained tower would hide a place that is read wrongly
+        torch.nn.init.normal_(weights, std=0.1)
+    write_model(model, folder / "_models" / "m", {})
+    return Lake(spark, night(AS_OF, Settings.model_validate(settings)), model)
+
+
+@pytest.fixture(scope="module")
+def embeddings(lake: Lake) -> list[dict[str, Any]]:
+    return lake.encode()
+
+
+def texts(rows: list[dict[str, Any]], lake: Lake) -> dict[tuple[str, str], np.ndarray]:
+    hashes = lake.spark.range(1).select(*(F.sha2(F.lit(q), 256).alias(q) for q in QUERIES)).first()
+    assert hashes is not None
+    names = {**{f"h{t}": t for t in ITEMS.values()}, **{hashes[q]: q for q in QUERIES}}
+    return {(row["kind"], names[row["content_hash"]]): np.array(row["vector"]) for row in rows}
+
+
+def test_each_text_is_encoded_once_and_of_the_queries_the_frequent_ones(
+    embeddings: list[dict[str, Any]], lake: Lake
+) -> None:
+    found = texts(embeddings, lake)
+    assert len(embeddings) == len(found)
+    assert set(found) == {("item", t) for t in ITEMS.values()} | {("query", "gold"), ("query", "green thing3")}
+    assert {row["model_version"] for row in embeddings} == {"m"}
+
+
+def test_vectors_equal_plain_torch_chinese_included(embeddings: list[dict[str, Any]], lake: Lake) -> None:
+    found = texts(embeddings, lake)
+    wanted = lake.model.text.encode([text for _, text in found])
+    np.testing.assert_allclose(np.stack(list(found.values())), wanted, atol=1e-5)
+    assert not np.allclose(found["item", "红色杯子"], found["item", "red thing1"], atol=1e-2)
+
+
+def test_only_what_this_model_has_not_seen_is_encoded(embeddings: list[dict[str, Any]], lake: Lake) -> None:
+    missing, other = embeddings[0], {**embeddings[0], "model_version": "of another model"}
+    (made,) = lake.encode([*embeddings[1:], other])
+    assert (made["kind"], made["content_hash"]) == (missing["kind"], missing["content_hash"])
+    assert lake.encode(embeddings) == []
+
+
+def test_users_equal_the_plain_tower_and_who_is_unknown_has_no_row(
+    embeddings: list[dict[str, Any]], lake: Lake
+) -> None:
+    def ago(days: float) -> Any:
+        return lake.night.cutoff - timedelta(days=days)
+
+    histories = {
+        "a": [(ago(50), "view", "y", None), (ago(40), "purchase", "z", None)],
+        "long": [(ago(9 - n), "view", "xyz"[n % 3], None) for n in range(6)],
+        "searcher": [(ago(3), "search", None, " Green  THING3"), (ago(2), "cart", "unheard of", None)],
+        "nobody": [(ago(3), "search", None, "never asked before"), (ago(2), "view", "unheard of", None)],
+    }
+    vectors = texts(embeddings, lake)
+    found = {(r.cutoff, r.user_id): r.vector for r in lake.pool(histories, embeddings).collect()}
+    assert {user for _, user in found} == {"a", "long", "searcher"}
+    tonight, earlier = max(cutoff for cutoff, _ in found), min(cutoff for cutoff, _ in found)
+    expected = {
+        (tonight, "a"): [("item", ITEMS["y"], "view", 50.0), ("item", ITEMS["z"], "purchase", 40.0)],
+        # The same history, 28 days younger.
+        (earlier, "a"): [("item", ITEMS["y"], "view", 22.0), ("item", ITEMS["z"], "purchase", 12.0)],
+        # The last four of six.
+        (tonight, "long"): [("item", ITEMS["xyz"[n % 3]], "view", 9.0 - n) for n in range(2, 6)],
+        (tonight, "searcher"): [("query", "green thing3", "search", 3.0)],
+    }
+    assert set(found) == set(expected)
+    for key, places in expected.items():
+        plain = lake.model.user(
+            torch.tensor(np.stack([vectors[kind, text] for kind, text, _, _ in places]), dtype=torch.float32)[None],
+            torch.tensor([[EVENT_TYPES.index(event) for *_, event, _ in places]]),
+            torch.tensor([[age for *_, age in places]]),
+        )
+        np.testing.assert_allclose(found[key], plain[0].detach().numpy(), atol=1e-5)
+
+
+def test_without_a_champion_nothing_is_encoded(lake: Lake) -> None:
+    none = champions(lake.spark).where("false")
+    items, queries = table(lake.spark, ITEM_TEXT, []), table(lake.spark, QUERY_ITEMS, [])
+    assert embed_texts(items, queries, none, table(lake.spark, ITEM_EMBEDDINGS, []), lake.night) == {}
+
+
+def test_places_without_a_vector_are_left_out_and_the_rest_move_up() -> None:
+    block = pd.DataFrame({"keys": [["=a", "=no", "?q"], []], "types": [[2, 3, 1], []], "ages": [[5.0, 4.0, 3.0], []]})
+    rows, types, ages = padded(block, {"=a": 7, "?q": 8}, 3)
+    assert (rows.tolist(), types.tolist()) == ([[7, 8, 0], [0, 0, 0]], [[2, 1, 0], [0, 0, 0]])
+    assert ages.tolist() == [[5.0, 3.0, 0.0], [0.0, 0.0, 0.0]]
