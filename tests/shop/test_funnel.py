@@ -97,7 +97,7 @@ def test_searches_say_words_of_their_target(name: str, request: pytest.FixtureRe
 
 
 def test_what_is_clicked_after_a_search_is_its_target_more_than_anything_else(shop: Shop) -> None:
-    """The target is clicked in 8 of 10 visits, each of up to 5 others in 1 of 4; all are of the kind that was sought."""
+    """The target is clicked in 8 of 10 visits, each of up to 5 others in 1 of 4; all are of one kind."""
     events = shop.events.sort_values(["session", "ts"], kind="stable")
     searches = events[events["event_type"] == "search"].set_index("session")
     clicks = events[events["event_type"] == "click"].drop_duplicates("session").set_index("session")
