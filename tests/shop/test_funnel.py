@@ -36,7 +36,8 @@ def test_the_funnel_narrows_at_sensible_rates(counts: pd.Series) -> None:
 def test_each_step_follows_the_one_before_it_in_the_session(shop: Shop) -> None:
     steps = ["view", "click", "cart", "purchase"]
     key = ["session", "item_id"]
-    times = {step: shop.events[shop.events["event_type"] == step].groupby(key)["ts"].min() for step in steps}
+    events = shop.events.assign(ts=pd.to_datetime(shop.events["ts"]))
+    times = {step: events[events["event_type"] == step].groupby(key)["ts"].min() for step in steps}
     for before, after in pairwise(steps):
         assert (times[before].reindex(times[after].index) < times[after]).all()
 
