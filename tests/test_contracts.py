@@ -26,7 +26,7 @@ from recsynth.tables.gold import (
 from recsynth.tables.model import ITEM_EMBEDDINGS, USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
-from tests.evaluation.shop import champions
+from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
 from tests.rows import events, item_record, item_records, night, table
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql import SparkSession
 
 from recsynth.evaluation.evaluate import evaluate
 from recsynth.settings import Settings
 from recsynth.tables.gold import INTERACTIONS, ITEM_TEXT
-from recsynth.tables.model import ITEM_EMBEDDINGS, MODELS
+from recsynth.tables.model import ITEM_EMBEDDINGS
 from recsynth.tables.output import RECOMMENDATIONS
 from recsynth.tables.rank import CANDIDATES
+from tests.inference.planted import champions
 from tests.rows import events, night, table
 
 AS_OF = date(2024, 5, 1)
@@ -58,13 +58,6 @@ def judged(
         night=night(AS_OF, settings),
     )  # fmt: skip
     return {(r.metric, r.model, r.segment): r for r in found.collect()}
-
-
-def champions(spark: SparkSession) -> DataFrame:
-    """model.models with the champion `m`, as a stage sees it: with `run_date`."""
-    schema = StructType([*MODELS.schema.fields, StructField("run_date", DateType())])
-    row = {"model_version": "m", "path": "_models/m", "is_champion": True, "run_date": AS_OF}
-    return spark.createDataFrame([tuple(row.get(f.name) for f in schema)], schema)
 
 
 def plain(bought: Sequence[tuple[Any, ...]], lines: dict[str, list[str]]) -> dict[str, list[float]]:

@@ -22,7 +22,7 @@ from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, ITEM_TEXT, QUERY_ITEMS, WINDOW_HISTORIES
 from recsynth.tables.model import ITEM_EMBEDDINGS
-from tests.evaluation.shop import champions
+from tests.inference.planted import champions
 from tests.model.tiny import tiny_model
 from tests.rows import night, table
 

@@ -1,0 +1,55 @@
+"""Lists: the best first, room for what was never bought, and popularity where there is nothing to learn from."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from recsynth.ranking.recommend import composed, recommend
+from recsynth.ranking.settings import RankingSettings
+from recsynth.settings import Settings
+from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
+from tests.inference.planted import champions, item_text
+from tests.rows import night, table
+
+SCHEMA = "user_id string, item_id string, score float, popular_score float, pair_purchases float"
+
+
+def ranked(spark: SparkSession, rows: list[tuple[Any, ...]], **settings: int) -> list[tuple[int, str]]:
+    frame = spark.createDataFrame([("u", *row) for row in rows], SCHEMA)
+    return sorted((r["rank"], r.item_id) for r in composed(frame, RankingSettings(**settings)).collect())
+
+
+def test_behind_the_best_stand_the_best_of_what_was_never_bought(spark: SparkSession) -> None:
+    rows = [("had1", 9.0, 0.0, 2.0), ("had2", 8.0, 0.0, 1.0), ("had3", 7.0, 0.0, 1.0), ("new1", 6.0, 0.0, None),
+            ("new2", 5.0, 0.0, 0.0), ("new3", 4.0, 0.0, None)]  # fmt: skip
+    found = ranked(spark, rows, list_length=2, discoveries=2)
+    assert found == [(1, "had1"), (2, "had2"), (3, "new1"), (4, "new2")]
+    assert ranked(spark, rows, list_length=5, discoveries=1)[-1] == (5, "new2")
+
+
+def test_ties_go_to_the_more_popular_item_then_by_id(spark: SparkSession) -> None:
+    rows = [("c", 1.0, 1.0, 1.0), ("b", 1.0, 2.0, 1.0), ("a", 1.0, 1.0, 1.0)]
+    assert [item for _, item in ranked(spark, rows, list_length=3)] == ["b", "a", "c"]
+
+
+def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSession, tmp_path: Path) -> None:
+    at = night(date(2024, 5, 1), Settings.model_validate({"paths": {"lake": str(tmp_path)}}))
+    scores = {"x": 1.0, "y": 3.0, "gone": 9.0, "z": None}
+    lines = [{"cutoff": at.cutoff, "user_id": "u", "item_id": i, "popular_score": s} for i, s in scores.items()]
+    earlier = {**lines[0], "cutoff": at.window_cutoffs[0], "item_id": "of the past"}
+    found = recommend(
+        table(spark, FEATURE_ROWS, [*lines, earlier]),
+        table(spark, CANDIDATES, [{**line, "sources": ["popular"]} for line in [*lines, earlier]]),
+        item_text(spark, {"x": "", "y": "", "z": "", "gone": "unavailable", "of the past": ""}),
+        champions(spark),
+        at,
+    )
+    rows = {r["rank"]: r for r in found["recommendations"].collect()}
+    assert {rank: (r.item_id, r.score) for rank, r in rows.items()} == {1: ("y", 3.0), 2: ("x", 1.0), 3: ("z", 0.0)}
+    assert rows[1].reason == "Popular now; nothing is known of this user yet."
+    assert (rows[1].sources, rows[1].model_version) == (["popular"], "m")
+    assert [(r.metric, r.value) for r in found["metrics"].collect()] == [("trees", 0.0)]
