@@ -45,10 +45,10 @@ def run_night(
     night = Night(f"{as_of}-{uuid.uuid4().hex[:8]}", as_of, datetime.now(UTC), settings)
     store = Store(spark, settings.paths.lake, settings.paths.catalog)
     landing = Path(settings.paths.landing)
-    if settings.simulate and not landing.exists():
-        log.info("simulating a shop of %d users into %s", settings.shop.users, landing)
-        simulate(spark, settings.shop, settings.seed, landing)
     with lake_lock(settings.paths.lake, night.run_id):
+        if settings.simulate and not landing.exists():
+            log.info("simulating a shop of %d users into %s", settings.shop.users, landing)
+            simulate(spark, settings.shop, settings.seed, landing)
         check_schema_version(settings.paths.lake)
         ledger = Ledger(store)
         for table in ledger.recover():

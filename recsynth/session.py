@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pyspark
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from recsynth.settings import SparkSettings
@@ -51,6 +52,14 @@ def install_delta_jar() -> None:
                 shutil.copy(jar, _JARS / jar.name.removeprefix(f"{group}_"))
 
 
+def _given_by_submit() -> set[str] | None:
+    """The settings that spark-submit gave; None where no spark-submit started this process."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return None
+    SparkContext._ensure_initialized()
+    return {key for key, _ in SparkConf().getAll()}
+
+
 def session(name: str, settings: SparkSettings) -> SparkSession:
     """Get the running session or start one; settings that spark-submit gave are kept.
 
@@ -58,15 +67,21 @@ def session(name: str, settings: SparkSettings) -> SparkSession:
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    wanted = {
+        "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
+        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+        **_DEFAULTS,
+        **settings.extra,
+    }
     builder = SparkSession.builder.appName(name)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+    given = _given_by_submit()
+    if given is None:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
         if not _has_delta_jar():
             builder = builder.config("spark.jars.packages", DELTA_PACKAGE)
-    builder = builder.config("spark.ui.showConsoleProgress", str(sys.stderr.isatty()).lower())
-    builder = builder.config("spark.sql.shuffle.partitions", settings.shuffle_partitions)
-    for key, value in {**_DEFAULTS, **settings.extra}.items():
-        builder = builder.config(key, value)
+    for key, value in wanted.items():
+        if key not in (given or ()):
+            builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark

@@ -12,8 +12,8 @@ class ALSSettings(Section):
 
     rank: int = Field(64, ge=1, description="Factors.")
     iterations: int = Field(8, ge=1, description="Alternations.")
-    regularisation: float = Field(0.05, gt=0, description="L2 on the factors.")
-    alpha: float = Field(20.0, gt=0, description="Confidence that one unit of R adds.")
+    regularisation: float = Field(0.1, gt=0, description="L2 on the factors.")
+    alpha: float = Field(1.0, gt=0, description="Confidence that one unit of R adds.")
     depth: int = Field(150, ge=0, description="Items that it proposes to a user.")
 
 

@@ -36,9 +36,14 @@ class TrainingSettings(Section):
     head_items_per_step: int = Field(1024, ge=2, description="Items sampled for such a step; no text is encoded in it.")
     warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the cosine decay.")
     max_steps: int = Field(
-        120, ge=1, description="Most steps of encoder and heads together; the learning rate reaches zero there."
+        40, ge=1, description="Most steps of encoder and heads together; the learning rate reaches zero there."
     )
-    max_minutes: float = Field(4.0, gt=0, description="Wall time after which training stops and keeps its best.")
+    max_minutes: float = Field(
+        60.0,
+        gt=0,
+        description="Wall time after which training stops and keeps its best: a guard, for where it ends a night "
+        "the same seed no longer gives the same tables; `max_steps` is the budget.",
+    )
     users_per_step: int = Field(512, ge=2, description="Users in a step of one process.")
     items_per_step: int = Field(
         192, ge=2, description="Items sampled for a step of one process: positives and negatives."
