@@ -45,7 +45,7 @@ def features(
 
 def purchases(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:
     """Purchases of people before each cut-off: cutoff, user_id, item_id, basket, age in days, price."""
-    bought = events.where("event_type = 'purchase' and not is_bot")
+    bought = events.where("event_type = 'purchase' and not is_bot and not is_near_duplicate")
     basket = F.coalesce("order_id", "event_id").alias("basket")
     return _at(bought, cutoffs).select("cutoff", "user_id", "item_id", basket, _age().alias("age"), "price")
 

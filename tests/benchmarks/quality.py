@@ -19,8 +19,6 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from recsynth.nightly import run_night
 from recsynth.session import session
@@ -65,7 +63,7 @@ def _judged(as_of: str, options: argparse.Namespace, folder: Path, rows: pd.Data
     metrics = store.read_night(METRICS, date.fromisoformat(as_of)).toPandas()
     print(f"\n## {as_of}: night {seconds:.0f} s, seed {settings.seed}, {platform.machine()}, Spark {spark.version}\n")
     print(_table(metrics))
-    independent = _independent(spark, store, as_of, rows)
+    independent = _independent(store, as_of, rows)
     return _faults(as_of, metrics, independent)
 
 
@@ -82,11 +80,10 @@ def _table(metrics: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _independent(spark: SparkSession, store: Store, as_of: str, rows: pd.DataFrame) -> dict[str, float]:
+def _independent(store: Store, as_of: str, rows: pd.DataFrame) -> dict[str, float]:
     lines = store.read_night(RECOMMENDATIONS, date.fromisoformat(as_of))
-    ordered = F.sort_array(F.collect_list(F.struct("rank", "item_id")))
-    lists = lines.groupBy("user_id").agg(ordered.alias("lines")).toPandas()
-    by_user = {r.user_id: [line.item_id for line in r.lines] for r in lists.itertuples()}
+    ordered = lines.select("user_id", "rank", "item_id").orderBy("user_id", "rank").toPandas()
+    by_user = {str(user): list(items) for user, items in ordered.groupby("user_id")["item_id"]}
     return {view: judge.mean(found) for view, found in judge.scores(by_user, judge.truth(rows, as_of)).items()}
 
 
