@@ -8,13 +8,16 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test lint bench bench-quality install clean
+.PHONY: nightly test test-slow lint bench bench-quality install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
 
-test: .venv/installed  ## run every test
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/installed  ## run every test but the slow ones
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: .venv/installed  ## run the slow tests: whole nights, one of them killed on the way
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
