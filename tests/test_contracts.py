@@ -24,7 +24,7 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import ITEM_EMBEDDINGS, USER_EMBEDDINGS
-from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS
+from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
@@ -87,6 +87,9 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             {"cutoff": at.cutoff, "user_id": u, "model_version": "m", "vector": unit(n)} for n, u in enumerate(USERS)
         ]),
         "item_neighbours": table(spark, ITEM_NEIGHBOURS, [{"item_id": "i0", "neighbour_id": "i1", "score": 0.5}]),
+        "new_item_candidates": table(spark, NEW_ITEM_CANDIDATES, [
+            {"user_id": "u0", "item_id": i, "score": 1.0, "rank": n} for n, i in enumerate(ITEMS[3:], 1)
+        ]),
         "candidates": table(spark, CANDIDATES, who),
         "models": champions(spark),
     }  # fmt: skip

@@ -15,6 +15,7 @@ from recsynth.candidates import user_neighbours
 from recsynth.candidates.item_neighbours import to_csr
 from recsynth.candidates.models import SourceModels, load_models
 from recsynth.candidates.settings import CandidateSettings
+from recsynth.model.top_k import best, ranked
 from recsynth.tables.rank import CANDIDATES, SOURCES
 
 
@@ -47,17 +48,53 @@ def source_scores(
     last_UM = to_csr(rows["last"], ones, len(models.ids_M))
     has_row_U = np.diff(x_UM.indptr) > 0
     damped_UM = damped(x_UM)
+    neighbours_UM = _dense(damped_UM @ models.weights_MM)
+    anchors_UK = anchor_scores(neighbours_UM, damped_UM, models, settings)
     return {
-        "item_neighbours": _known(np.asarray(damped_UM @ models.weights_MM), has_row_U),
+        "item_neighbours": _known(neighbours_UM, has_row_U),
         "last_basket": _known(np.asarray(last_UM @ models.weights_MM), np.diff(last_UM.indptr) > 0),
         "als": _products(rows["als_vector"], models.factors_MF),
         "user_neighbours": _known(
             user_neighbours.scores(damped_UM, models.pool_PM, settings.user_neighbours.neighbours), has_row_U
         ),
         "text": _products(rows["text_vector"], models.vectors_MD),
+        "text_transfer": _known(_carried(anchors_UK, models), has_row_U),
         "popular": np.tile(models.popular_M, (len(rows), 1)),
         "repeat": _known(x_UM.toarray(), has_row_U),
     }
+
+
+def anchor_scores(
+    neighbours_UM: np.ndarray, damped_UM: sp.csr_matrix, models: SourceModels, settings: CandidateSettings
+) -> np.ndarray:
+    """What text carries over, (U, K): item neighbours' scores of the anchors and a share of the user's own R."""
+    own = settings.text_transfer.own_weight
+    scores_UK: np.ndarray = neighbours_UM[:, models.anchors_K] + own * _dense(damped_UM[:, models.anchors_K])
+    return scores_UK
+
+
+def _carried(anchors_UK: np.ndarray, models: SourceModels) -> np.ndarray:
+    """Scores (U, M) by text; NaN where there is no anchor or the catalogue is too large for them."""
+    if not models.transfer_KM.size:
+        return np.full((len(anchors_UK), len(models.ids_M)), np.nan, np.float32)
+    carried_UM: np.ndarray = anchors_UK @ models.transfer_KM
+    return carried_UM
+
+
+def new_item_function(folder: str, settings: CandidateSettings):  # type: ignore[no-untyped-def]
+    """The mapInPandas function from users' rows of R to their best new items (user_id, item_id, score, rank)."""
+
+    def score(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        models = load_models(folder)
+        for rows in blocks:
+            for start in range(0, len(rows), settings.block_users):
+                block = rows.iloc[start : start + settings.block_users]
+                damped_UM = damped(to_csr(block["items"], block["weights"], len(models.ids_M)))
+                anchors_UK = anchor_scores(_dense(damped_UM @ models.weights_MM), damped_UM, models, settings)
+                found = best(anchors_UK @ models.transfer_KN, settings.text_transfer.new_items)
+                yield ranked(block[["user_id"]], models.new_ids_N, *found)
+
+    return score
 
 
 def damped(x: sp.csr_matrix) -> sp.csr_matrix:
@@ -72,7 +109,8 @@ def propose(
     depths = {
         "item_neighbours": settings.item_neighbours.depth, "last_basket": settings.last_basket.depth,
         "als": settings.als.depth, "user_neighbours": settings.user_neighbours.depth, "text": settings.text.depth,
-        "popular": settings.popular.depth, "repeat": settings.repeat.depth,
+        "text_transfer": settings.text_transfer.depth, "popular": settings.popular.depth,
+        "repeat": settings.repeat.depth,
     }  # fmt: skip
     proposed: dict[int, list[str]] = {}
     for source, depth in depths.items():
@@ -146,6 +184,11 @@ def _products(vectors: pd.Series, items_MD: np.ndarray) -> np.ndarray:
     if has_vector_U.any() and items_MD.shape[1]:
         scores_UM[has_vector_U] = np.stack(vectors[has_vector_U].to_list()).astype(np.float32) @ items_MD.T
     return scores_UM
+
+
+def _dense(product: np.ndarray | sp.csr_matrix) -> np.ndarray:
+    """A product with dense or with sparse item weights, dense."""
+    return np.asarray(product.toarray() if isinstance(product, sp.csr_matrix) else product)
 
 
 def _known(scores_UM: np.ndarray, is_known_U: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.candidates import als, item_neighbours
-from recsynth.candidates.blend import block_function
+from recsynth.candidates import als, item_neighbours, text_transfer
+from recsynth.candidates.blend import block_function, new_item_function
 from recsynth.candidates.models import SourceModels
 from recsynth.candidates.user_neighbours import unit_rows
 from recsynth.model.champion import champion
@@ -32,34 +32,51 @@ def candidates(
     """Propose items for every user tonight, and for the labelled users of each training window.
 
     Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text and
-    model.*; writes rank.candidates and rank.item_neighbours. A source at a cut-off has seen nothing after it.
-    What reaches the driver is bounded by the catalogue: item pairs of the Gram matrix up to max_items,
-    item factors, popularity; and by user_neighbours.pool users' rows of R.
+    model.*; writes rank.candidates, rank.item_neighbours and rank.new_item_candidates. A source at a cut-off
+    has seen nothing after it. What reaches the driver is bounded by the catalogue: item pairs of the Gram
+    matrix up to max_items, item factors, vectors, popularity, pairs of text_transfer.max_anchors items; and by
+    user_neighbours.pool users' rows of R.
     """
-    items = _catalogue(item_text, night)
+    items = _numbered(item_text.where("available and not is_cold")).persist()
+    new = _numbered(_newest(item_text, night)).persist()
     every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
-    vectors_MD = _item_vectors(items, item_text, item_embeddings, models, night)
-    ids_M = np.array([r.item_id for r in items.orderBy("item").collect()], dtype=object)  # bound: the catalogue
+    vectors_MD, vectors_ND = (_item_vectors(x, item_text, item_embeddings, models, night) for x in (items, new))
+    ids_M, ids_N = (
+        np.array([r.item_id for r in x.orderBy("item").collect()], dtype=object)
+        for x in (items, new)  # bound: the catalogue
+    )
     folders: dict[pd.Timestamp, str] = {}
     factors: list[DataFrame] = []
     for cutoff in (night.cutoff, *night.window_cutoffs):
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
-        folder, users, near = _fit(at, cutoff, ids_M, vectors_MD, night)
+        is_tonight = cutoff == night.cutoff
+        fresh = (ids_N, vectors_ND) if is_tonight else (ids_N[:0], vectors_ND[:0])
+        folder, users, near = _fit(at, cutoff, ids_M, vectors_MD, *fresh, night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
-        if cutoff == night.cutoff:
-            nearest = _nearest(near, items)
+        if is_tonight:
+            nearest, tonight = _nearest(near, items), folder
     rows = _users(cells, window_labels, histories, user_embeddings, factors, night)
     schema = ", ".join(f"{c.name} {c.type}" for c in CANDIDATES.columns)
     blended = rows.mapInPandas(block_function(folders, night.settings.candidates), schema)
-    return {"candidates": blended, "item_neighbours": nearest}
+    holders = rows.where((F.col("cutoff") == F.lit(night.cutoff)) & (F.size("items") > 0))
+    found = holders.select("user_id", "items", "weights").mapInPandas(
+        new_item_function(tonight, night.settings.candidates), "user_id string, item_id string, score float, rank int"
+    )
+    return {"candidates": blended, "item_neighbours": nearest, "new_item_candidates": found}
 
 
-def _catalogue(item_text: DataFrame, night: Night) -> DataFrame:
-    """(item_id, item): items that can be sold and have an interaction, numbered by their ids."""
-    warm = item_text.where("available and not is_cold").select("item_id")
-    return warm.withColumn("item", (F.row_number().over(Window.orderBy("item_id")) - 1).cast("int")).persist()
+def _numbered(items: DataFrame) -> DataFrame:
+    """(item_id, item): numbered from 0 by their ids."""
+    number = F.row_number().over(Window.orderBy("item_id")) - 1  # one row an item: a catalogue, not a clickstream
+    return items.select("item_id", number.cast("int").alias("item"))
+
+
+def _newest(item_text: DataFrame, night: Night) -> DataFrame:
+    """What can be sold and nobody has touched, at most max_new items, those seen last."""
+    sellable = item_text.where(F.expr(night.settings.ranking.item_filter) & F.col("is_cold"))
+    return sellable.orderBy(F.desc("first_seen"), "item_id").limit(night.settings.candidates.text_transfer.max_new)
 
 
 def _bounded(cells: DataFrame, night: Night) -> DataFrame:
@@ -72,8 +89,9 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
 
 
 def _fit(
-    at: DataFrame, cutoff: datetime, ids_M: np.ndarray, vectors_MD: np.ndarray, night: Night
-) -> tuple[str, DataFrame | None, DataFrame]:
+    at: DataFrame, cutoff: datetime, ids_M: np.ndarray, vectors_MD: np.ndarray, new_ids_N: np.ndarray,
+    new_ND: np.ndarray, night: Night,
+) -> tuple[str, DataFrame | None, DataFrame]:  # fmt: skip
     """Fit the sources at one cut-off: the folder of their files, the users' factors, the nearest items."""
     settings, items = night.settings.candidates, len(ids_M)
     rows = at.groupBy("user_id").agg(
@@ -89,6 +107,7 @@ def _fit(
     )  # fmt: skip
     pool = rows.orderBy(F.xxhash64("user_id"), "user_id").limit(settings.user_neighbours.pool).toPandas()
     pool_PM = unit_rows(item_neighbours.to_csr(pool["items"], pool["weights"], items)).tocsr()
+    anchors_K, transfer_KM, transfer_KN = text_transfer.fit(popular_M, vectors_MD, new_ND, settings)
     fitted = SourceModels(
         ids_M,
         popular_M > 0,
@@ -97,6 +116,10 @@ def _fit(
         factors_MF,
         vectors_MD,
         pool_PM,
+        anchors_K,
+        transfer_KM,
+        new_ids_N,
+        transfer_KN,
     )
     log.info("sources fitted at %s: %d of %d items", cutoff, int(fitted.is_known_M.sum()), items)
     return fitted.write(folder), users, near

@@ -15,7 +15,8 @@ Weights: TypeAlias = np.ndarray | sp.csr_matrix
 
 @dataclass(frozen=True)
 class SourceModels:
-    """Over M items: ids, which are known at the cut-off, popularity, item weights, factors, vectors, the user pool."""
+    """Over M items: ids, which are known at the cut-off, popularity, item weights, factors, vectors, the user pool;
+    and the carrying over by text from K anchors to the M items and to N items that nobody has touched."""
 
     ids_M: np.ndarray
     is_known_M: np.ndarray
@@ -24,6 +25,10 @@ class SourceModels:
     factors_MF: np.ndarray
     vectors_MD: np.ndarray
     pool_PM: sp.csr_matrix
+    anchors_K: np.ndarray
+    transfer_KM: np.ndarray
+    new_ids_N: np.ndarray
+    transfer_KN: np.ndarray
 
     def write(self, folder: Path) -> str:
         """Write as plain arrays; no pickle."""
@@ -33,10 +38,14 @@ class SourceModels:
             "popular": self.popular_M,
             "factors": self.factors_MF,
             "vectors": self.vectors_MD,
+            "anchors": self.anchors_K,
+            "transfer": self.transfer_KM,
+            "transfer_new": self.transfer_KN,
         }
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
         np.save(folder / "ids.npy", self.ids_M.astype(str), allow_pickle=False)
+        np.save(folder / "new_ids.npy", self.new_ids_N.astype(str), allow_pickle=False)
         sp.save_npz(folder / "pool.npz", self.pool_PM)
         if isinstance(self.weights_MM, np.ndarray):
             np.save(folder / "weights.npy", self.weights_MM, allow_pickle=False)
@@ -51,7 +60,7 @@ def load_models(folder: str) -> SourceModels:
     path = Path(folder)
     read = {
         n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False)
-        for n in ("known", "popular", "factors", "vectors")
+        for n in ("known", "popular", "factors", "vectors", "anchors", "transfer", "transfer_new")
     }
     is_dense = (path / "weights.npy").exists()
     weights = (
@@ -59,7 +68,8 @@ def load_models(folder: str) -> SourceModels:
         if is_dense
         else sp.load_npz(path / "weights.npz")
     )
-    ids = np.load(path / "ids.npy", allow_pickle=False).astype(object)
+    ids, new_ids = (np.load(path / f"{n}.npy", allow_pickle=False).astype(object) for n in ("ids", "new_ids"))
     return SourceModels(
-        ids, read["known"], read["popular"], weights, read["factors"], read["vectors"], sp.load_npz(path / "pool.npz")
-    )
+        ids, read["known"], read["popular"], weights, read["factors"], read["vectors"],
+        sp.load_npz(path / "pool.npz"), read["anchors"], read["transfer"], new_ids, read["transfer_new"],
+    )  # fmt: skip

@@ -47,6 +47,27 @@ class TextSettings(Section):
     depth: int = Field(75, ge=0, description="Items that it proposes to a user.")
 
 
+class TextTransferSettings(Section):
+    """What users do with known items, carried to other items by the nearness of their texts."""
+
+    width: float = Field(1.0, gt=0, description="Width of the kernel exp((cosine - 1) / width) between texts.")
+    ridge: float = Field(0.1, gt=0, description="Ridge of the regression: greater is smoother.")
+    own_weight: float = Field(
+        0.2, ge=0, description="Weight of the user's own damped R beside what item neighbours make of it."
+    )
+    max_anchors: int = Field(
+        6_000, ge=1, description="Most popular items that scores are carried from; their square is held in memory."
+    )
+    max_new: int = Field(
+        20_000,
+        ge=1,
+        description="Items without an interaction that are scored, those seen last; times max_anchors "
+        "floats are held in memory.",
+    )
+    depth: int = Field(50, ge=0, description="Items that it proposes to a user.")
+    new_items: int = Field(50, ge=0, description="Items without an interaction that it proposes to a user.")
+
+
 class PopularSettings(Section):
     """What many buy lately."""
 
@@ -87,6 +108,9 @@ class CandidateSettings(Section):
         default_factory=UserNeighbourSettings, description="User neighbours."
     )
     text: TextSettings = Field(default_factory=TextSettings, description="Language model.")
+    text_transfer: TextTransferSettings = Field(
+        default_factory=TextTransferSettings, description="Known items' scores carried over by text."
+    )
     popular: PopularSettings = Field(default_factory=PopularSettings, description="Popularity.")
     repeat: RepeatSettings = Field(default_factory=RepeatSettings, description="Repeats.")
     last_basket: LastBasketSettings = Field(default_factory=LastBasketSettings, description="Last basket.")

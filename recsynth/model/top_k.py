@@ -53,15 +53,20 @@ def blocked_top_k(users: DataFrame, items: DataFrame, k: int, folder: Path) -> D
             for start in range(0, len(rows), ROWS_PER_BLOCK):
                 block = rows.iloc[start : start + ROWS_PER_BLOCK]
                 if len(ids):
-                    yield _ranked(block, ids, *top_k(np.stack(block.vector.to_list()).astype(np.float32), items_MD, k))
+                    yield ranked(
+                        block.drop(columns="vector"),
+                        ids,
+                        *top_k(np.stack(block.vector.to_list()).astype(np.float32), items_MD, k),
+                    )
 
     return users.mapInPandas(score, f"{schema}, item_id string, score float, rank int")
 
 
-def _ranked(block: pd.DataFrame, ids: np.ndarray, chosen_UK: np.ndarray, scores_UK: np.ndarray) -> pd.DataFrame:
+def ranked(keys: pd.DataFrame, ids: np.ndarray, chosen_UK: np.ndarray, scores_UK: np.ndarray) -> pd.DataFrame:
+    """What top_k or best found for each row of keys, a row a place: keys, item_id, score, rank."""
     users, k = chosen_UK.shape
-    ranked = block.drop(columns="vector").iloc[np.repeat(np.arange(users), k)].reset_index(drop=True)
-    ranked["item_id"] = ids[chosen_UK.ravel()]
-    ranked["score"] = scores_UK.ravel().astype(np.float32)
-    ranked["rank"] = np.tile(np.arange(1, k + 1, dtype=np.int32), users)
-    return ranked
+    lines = keys.iloc[np.repeat(np.arange(users), k)].reset_index(drop=True)
+    lines["item_id"] = ids[chosen_UK.ravel()]
+    lines["score"] = scores_UK.ravel().astype(np.float32)
+    lines["rank"] = np.tile(np.arange(1, k + 1, dtype=np.int32), users)
+    return lines

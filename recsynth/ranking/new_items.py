@@ -1,4 +1,4 @@
-"""The stage that recommends items which nobody has touched yet, by text alone."""
+"""The stage that recommends items which nobody has touched yet: their text and what users do with others."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ LAST_ITEMS = 50
 
 
 def new_items(
-    user_embeddings: DataFrame, histories: DataFrame, item_text: DataFrame, item_embeddings: DataFrame,
-    models: DataFrame, night: Night,
+    new_item_candidates: DataFrame, user_embeddings: DataFrame, histories: DataFrame, item_text: DataFrame,
+    item_embeddings: DataFrame, models: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Rank items without an interaction before the as-of date by p_ij of the language model.
+    """Rank items without an interaction before the as-of date.
 
-    Reads model.user_embeddings, gold.histories, gold.item_text, model.item_embeddings and model.models;
-    writes output.new_item_recommendations. The reason names the item of the history nearest in text.
+    A user with a row in R gets what text transfer found, the measured best; one of whom only searches are
+    known gets the towers' p_ij. Reads rank.new_item_candidates, model.user_embeddings, gold.histories,
+    gold.item_text, model.item_embeddings and model.models; writes output.new_item_recommendations. The
+    reason names the item of the history nearest in text.
     """
     settings, best = night.settings.ranking, champion(models)
     if best is None:
@@ -34,10 +36,16 @@ def new_items(
     vectors = item_embeddings.where((F.col("model_version") == best.model_version) & (F.col("kind") == "item"))
     known = item_text.join(vectors, on="content_hash", how="inner")
     new = known.where(F.expr(settings.item_filter) & F.col("is_cold"))
+    carried = new_item_candidates.where(F.col("rank") <= settings.new_items).withColumn(
+        "source", F.lit("text_transfer")
+    )
     users = user_embeddings.where(F.col("cutoff") == F.lit(night.cutoff)).select("user_id", "vector")
-    lines = blocked_top_k(users, new, settings.new_items, night.work / "new_item_vectors")
+    others = users.join(carried.select("user_id").distinct(), on="user_id", how="left_anti")
     scale, bias = link(night.models.parent / best.path)
-    probability = 1 / (1 + F.exp(-(scale * F.col("score") + bias)))
+    matched = blocked_top_k(others, new, settings.new_items, night.work / "new_item_vectors")
+    probability = (1 / (1 + F.exp(-(scale * F.col("score") + bias)))).cast("float")
+    matched = matched.withColumns({"score": probability, "source": F.lit("towers")})
+    lines = carried.select(matched.columns).unionByName(matched)
     nearest = _nearest(lines, histories, write_vectors(known, night.work / "known_item_vectors"))
     titles = item_text.select(F.col("item_id").alias("nearest"), F.col("title").alias("nearest_title"))
     reason = F.concat(
@@ -45,7 +53,7 @@ def new_items(
     )
     return (
         nearest.join(titles, on="nearest", how="left")
-        .withColumn("score", probability.cast("double"))
+        .withColumn("score", F.col("score").cast("double"))
         .withColumn("reason", F.coalesce(reason, F.lit("New, and its description matches the history.")))
         .withColumn("reason_items", F.filter(F.array("nearest"), lambda x: x.isNotNull()))
         .withColumn("model_version", F.lit(best.model_version))
@@ -67,10 +75,10 @@ def _nearest(lines: DataFrame, histories: DataFrame, path: str) -> DataFrame:
             ]
             yield rows.drop(columns="last")
 
-    schema = "user_id string, item_id string, score float, rank int, nearest string"
+    schema = "user_id string, item_id string, score float, rank int, source string, nearest string"
     return (
         lines.join(last, on="user_id", how="left")
-        .select("user_id", "item_id", "score", "rank", "last")
+        .select("user_id", "item_id", "score", "rank", "source", "last")
         .mapInPandas(find, schema)
     )
 

@@ -32,7 +32,13 @@ NEW_ITEM_RECOMMENDATIONS = Table(
     key=("user_id", "rank"),
     columns=(
         *_USER_LINE,
-        column("score", "double", "match probability p_ij of the language model"),
+        column("score", "double", "what orders the user's list: a carried-over score of R, or the probability p_ij"),
+        column(
+            "source",
+            "string",
+            "`text_transfer`: what similar items' buyers do; `towers`: p_ij, for users without a row in R",
+            "source in ('text_transfer', 'towers')",
+        ),
         column("reason", "string", "one true sentence"),
         column("reason_items", "array<string>", "items of the history nearest in text; may be empty"),
         column("model_version", "string", "language model"),

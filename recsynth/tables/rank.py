@@ -10,6 +10,7 @@ SOURCES = {
     "als": "matrix factorisation",
     "user_neighbours": "what the most similar users have",
     "text": "match of the language model, <u_i, v_j>",
+    "text_transfer": "what item neighbours score, carried to this item by text alone, as if it were new",
     "popular": "purchases lately, decayed",
     "repeat": "the user's own R_ij",
 }
@@ -50,6 +51,19 @@ ITEM_NEIGHBOURS = Table(
         column("item_id", "string", "the item"),
         column("neighbour_id", "string", "an item that the same users have"),
         column("score", "float", "cosine, 0 to 1"),
+    ),
+)
+
+NEW_ITEM_CANDIDATES = Table(
+    name="rank.new_item_candidates",
+    grain="one row per (user, item without an interaction before the as-of date) among the user's best by text",
+    writer="candidates",
+    key=("user_id", "item_id"),
+    columns=(
+        column("user_id", "string", "a user with a row in R"),
+        column("item_id", "string", "an item that nobody has touched"),
+        column("score", "float", "what item neighbours score, carried to this item by text alone"),
+        column("rank", "int", "1 is best", "rank >= 1"),
     ),
 )
 
@@ -104,4 +118,4 @@ FEATURE_ROWS = Table(
     ),
 )
 
-TABLES = (CANDIDATES, ITEM_NEIGHBOURS, FEATURE_ROWS)
+TABLES = (CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES, FEATURE_ROWS)

@@ -47,7 +47,8 @@ def test_because_names_the_item_that_adds_most_or_none() -> None:
     weights = np.array([[0.0, 0.5, 0.0], [0.5, 0.0, 0.0], [0.1, 0.6, 0.0]], np.float32)
     ids = np.array(["a", "b", "c"], dtype=object)
     empty = np.zeros((3, 0))
-    models = SourceModels(ids, np.ones(3, bool), np.ones(3), weights, empty, empty, sp.csr_matrix((0, 3)))
+    pool, none = sp.csr_matrix((0, 3)), np.zeros(0, int)
+    models = SourceModels(ids, np.ones(3, bool), np.ones(3), weights, empty, empty, pool, none, empty, none, empty)
     history = sp.csr_matrix(np.array([[1.0, 0.0, 1.0]], np.float32))
     # b: a adds 0.5 and c adds 0.6; a: only c adds; c: nothing adds.
     assert because(history, np.array([0, 1, 2]), models) == ["c", "c", None]
@@ -62,10 +63,15 @@ def test_models_are_read_as_written(tmp_path, is_sparse: bool) -> None:  # type:
     weights = sp.csr_matrix(np.eye(2)) if is_sparse else np.eye(2)
     known, popular = np.array([True, False]), np.array([1.0, 2.0])
     ids = np.array(["a", "b"], dtype=object)
-    models = SourceModels(ids, known, popular, weights, np.ones((2, 3)), np.ones((2, 4)), sp.csr_matrix(np.eye(2)))
+    models = SourceModels(
+        ids, known, popular, weights, np.ones((2, 3)), np.ones((2, 4)), sp.csr_matrix(np.eye(2)), np.array([1]),
+        np.ones((1, 2)), np.array(["c"], dtype=object), np.ones((1, 1)),
+    )  # fmt: skip
     found = load_models(models.write(tmp_path / "m"))
     assert found.ids_M.tolist() == ["a", "b"]
     assert found.is_known_M.tolist() == [True, False]
     assert sp.issparse(found.weights_MM) == is_sparse
     assert (found.pool_PM.toarray() == np.eye(2)).all()
     assert found.factors_MF.shape == (2, 3)
+    assert (found.anchors_K.tolist(), found.new_ids_N.tolist()) == ([1], ["c"])
+    assert (found.transfer_KM.shape, found.transfer_KN.shape) == ((1, 2), (1, 1))

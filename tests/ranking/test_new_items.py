@@ -1,4 +1,4 @@
-"""New items: the probability of the link, only what nobody has touched, and a reason that is true."""
+"""New items: text transfer first, else the towers, only what nobody has touched, and a reason that is true."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from recsynth.ranking.new_items import new_items
 from recsynth.settings import Settings
 from recsynth.tables.gold import HISTORIES
 from recsynth.tables.model import USER_EMBEDDINGS
+from recsynth.tables.rank import NEW_ITEM_CANDIDATES
 from tests.inference.planted import angle, champions, item_embeddings, item_text
 from tests.model.tiny import tiny_model
 from tests.rows import night, table
@@ -34,7 +35,12 @@ def lines(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
     seen = [(at.cutoff - timedelta(days=1), "view", item, None) for item in ("old", "other")]
     searched = [(at.cutoff - timedelta(days=1), "search", None, "mug")]
     histories = [{"user_id": "a", "events": seen}, {"user_id": "quiet", "events": searched}]
+    # A user with a row in R: what text transfer found comes first, whatever the towers say, cut at two.
+    carried = [
+        {"user_id": "a", "item_id": i, "score": 3.0 - n, "rank": n} for n, i in enumerate(("far", "near", "x"), 1)
+    ]
     found = new_items(
+        table(spark, NEW_ITEM_CANDIDATES, carried),
         table(spark, USER_EMBEDDINGS, users), table(spark, HISTORIES, histories), item_text(spark, ITEMS),
         item_embeddings(spark, DEGREES, {}), champions(spark), at,
     )  # fmt: skip
@@ -44,20 +50,22 @@ def lines(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def test_only_untouched_items_that_can_be_sold_best_match_first(lines: tuple[dict[tuple[str, int], Any], Path]) -> None:
     found, folder = lines
     assert {key: r.item_id for key, r in found.items()} == {
-        ("a", 1): "near", ("a", 2): "far", ("quiet", 1): "near", ("quiet", 2): "far",
+        ("a", 1): "far", ("a", 2): "near", ("quiet", 1): "near", ("quiet", 2): "far",
     }  # fmt: skip
     scale, bias = link(folder)
     for rank, degrees in ((1, 10), (2, 90)):
         p = 1 / (1 + exp(-(scale * cos(radians(degrees)) + bias)))
-        assert found["a", rank].score == pytest.approx(p, rel=1e-5)
+        assert found["quiet", rank].score == pytest.approx(p, rel=1e-5)
+    assert [found["a", rank].score for rank in (1, 2)] == [2.0, 1.0]
+    assert {(u, r.source) for (u, _), r in found.items()} == {("a", "text_transfer"), ("quiet", "towers")}
 
 
 def test_the_reason_names_the_item_of_the_history_that_is_nearest_in_text(
     lines: tuple[dict[tuple[str, int], Any], Path],
 ) -> None:
     found, _ = lines
-    assert [found["a", rank].reason_items for rank in (1, 2)] == [["old"], ["other"]]
-    assert found["a", 1].reason == "New, and its description is near to Title old, which is in the history."
+    assert [found["a", rank].reason_items for rank in (1, 2)] == [["other"], ["old"]]
+    assert found["a", 2].reason == "New, and its description is near to Title old, which is in the history."
     assert (found["quiet", 1].reason_items, found["quiet", 1].reason) == (
         [], "New, and its description matches the history.",
     )  # fmt: skip
