@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,24 @@ def scores(lists: Mapping[str, Sequence[str]], known: Truth) -> dict[str, dict[s
         if wanted - known.bought[user]
     }
     return {"all": of_all, "new": of_new}
+
+
+def is_cold(item_id: str) -> bool:
+    """Whether an item is of the tenth that is held out: by md5 of its code."""
+    return int(hashlib.md5(item_id.encode()).hexdigest(), 16) % 10 == 0
+
+
+def cold_truth(rows: pd.DataFrame, as_of: str) -> Truth:
+    """What of the held-out items was bought in the window, by users with another item before it."""
+    known = truth(rows, as_of)
+    bought = {u: {i for i in items if not is_cold(i)} for u, items in known.bought.items()}
+    wanted = {u: {i for i in items if is_cold(i)} for u, items in known.wanted.items() if bought[u]}
+    return Truth({u: items for u, items in wanted.items() if items}, {u: i for u, i in bought.items() if i})
+
+
+def cold_scores(lists: Mapping[str, Sequence[str]], known: Truth) -> dict[str, float]:
+    """NDCG@10 of each user who bought a held-out item, for lists over those alone."""
+    return {user: ndcg(lists.get(user, ()), wanted) for user, wanted in known.wanted.items()}
 
 
 def mean(values: Mapping[str, float]) -> float:
