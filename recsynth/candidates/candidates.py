@@ -38,10 +38,10 @@ def candidates(
     user_neighbours.pool users' rows of R.
     """
     items = _numbered(item_text.where("available and not is_cold")).persist()
-    new = _numbered(_newest(item_text, night)).persist()
+    new = _numbered(_newest(item_text, night), items.count()).persist()
     every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
-    vectors_MD, vectors_ND = (_item_vectors(x, item_text, item_embeddings, models, night) for x in (items, new))
+    vectors = _item_vectors(items.unionByName(new), item_text, item_embeddings, models, night)
     ids_M, ids_N = (
         np.array([r.item_id for r in x.orderBy("item").collect()], dtype=object)
         for x in (items, new)  # bound: the catalogue
@@ -51,8 +51,9 @@ def candidates(
     for cutoff in (night.cutoff, *night.window_cutoffs):
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
         is_tonight = cutoff == night.cutoff
-        fresh = (ids_N, vectors_ND) if is_tonight else (ids_N[:0], vectors_ND[:0])
-        folder, users, near = _fit(at, cutoff, ids_M, vectors_MD, *fresh, night)
+        known, fresh = vectors[: len(ids_M)], vectors[len(ids_M) :]
+        nobody_had = (ids_N, fresh) if is_tonight else (ids_N[:0], fresh[:0])
+        folder, users, near = _fit(at, cutoff, ids_M, known, *nobody_had, night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
         if is_tonight:
@@ -67,9 +68,11 @@ def candidates(
     return {"candidates": blended, "item_neighbours": nearest, "new_item_candidates": found}
 
 
-def _numbered(items: DataFrame) -> DataFrame:
-    """(item_id, item): numbered from 0 by their ids."""
-    number = F.row_number().over(Window.orderBy("item_id")) - 1  # one row an item: a catalogue, not a clickstream
+def _numbered(items: DataFrame, first: int = 0) -> DataFrame:
+    """(item_id, item): numbered from `first` on by their ids."""
+    number = (
+        F.row_number().over(Window.orderBy("item_id")) - 1 + first
+    )  # one row an item: a catalogue, not a clickstream
     return items.select("item_id", number.cast("int").alias("item"))
 
 
@@ -138,7 +141,7 @@ def _popularity(at: DataFrame, cutoff: datetime, items: int, night: Night) -> np
 def _item_vectors(
     items: DataFrame, item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame, night: Night
 ) -> np.ndarray:
-    """Vectors (M, D) of the catalogue under the champion; zeros where an item has none."""
+    """Vectors (M + N, D) of numbered items under the champion; zeros where an item has none."""
     best = champion(models)
     if best is None:
         return np.zeros((items.count(), 0), np.float32)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
 
 from recsynth.candidates.candidates import candidates
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_TEXT, WINDOW_INTERACTIONS, WINDOW_LABELS
-from recsynth.tables.model import ITEM_EMBEDDINGS, MODELS, USER_EMBEDDINGS
+from recsynth.tables.model import USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES
+from tests.inference.planted import champions, item_embeddings
 from tests.rows import night, table
 
 AS_OF = date(2024, 5, 1)
@@ -35,7 +35,7 @@ def small_night(lake: Path) -> Night:
                     "item_neighbours": {"l2": 1.0, "unseen_depth": 1, **depth},
                     "popular": {"depth": 1},
                     "max_user_items": 5,
-                    **dict.fromkeys(("user_neighbours", "text", "repeat", "last_basket"), depth),
+                    **dict.fromkeys(("user_neighbours", "text", "text_transfer", "repeat", "last_basket"), depth),
                 },
             }
         ),
@@ -56,13 +56,26 @@ def board(cutoff: datetime) -> list[dict[str, Any]]:
 
 
 def propose(spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | None = None, parts: int = 1) -> DataFrame:
+    return proposed(spark, lake, tonight, parts)["candidates"]
+
+
+def proposed(
+    spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | None = None, parts: int = 1,
+    degrees: dict[str, float] | None = None,
+) -> dict[str, DataFrame]:  # fmt: skip
+    """The stage's tables; `degrees` gives items a vector in the plane, those beyond the board are new ones."""
     at = small_night(lake)
     past = at.window_cutoffs[0]
     text = [
-        {"item_id": f"i{i}", "text": "", "content_hash": f"h{i}", "title": "", "available": i != 7, "is_cold": False,
+        {"item_id": f"i{i}", "text": "", "content_hash": f"hi{i}", "title": "", "available": i != 7, "is_cold": False,
          "first_seen": past}
         for i in range(ITEMS)
     ]  # fmt: skip
+    text += [
+        {**text[0], "item_id": i, "content_hash": f"h{i}", "is_cold": True}
+        for i in degrees or {}
+        if i.startswith("new")
+    ]
     rows = board(at.cutoff) if tonight is None else tonight
     users = {r["user_id"] for r in rows} | {"stranger"} if rows else set()
     labels = [{"cutoff": past, "user_id": "u0", "item_id": "i0", "purchases": 1, "first_ts": past}]
@@ -72,11 +85,11 @@ def propose(spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | Non
         window_labels=table(spark, WINDOW_LABELS, labels),
         histories=table(spark, HISTORIES, [{"user_id": u, "events": []} for u in sorted(users)]),
         item_text=table(spark, ITEM_TEXT, text if rows else []),
-        item_embeddings=table(spark, ITEM_EMBEDDINGS, []),
+        item_embeddings=item_embeddings(spark, degrees or {}, {}),
         user_embeddings=table(spark, USER_EMBEDDINGS, []),
-        models=spark.createDataFrame([], StructType([*MODELS.schema.fields, StructField("run_date", DateType())])),
+        models=champions(spark) if degrees else champions(spark).limit(0),
         night=at,
-    )["candidates"]
+    )
 
 
 def by_line(found: DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -130,6 +143,17 @@ def test_partitions_change_nothing_and_later_rows_leave_the_past_alone(
     more = by_line(propose(spark, tmp_path / "b", [*board(cutoff), cell(0, 1, cutoff), cell(0, 3, cutoff)]))
     earliest = min(c for c, _, _ in lines)
     assert {k for k in more if k[0] == earliest} == {k for k in lines if k[0] == earliest}
+
+
+def test_a_new_item_goes_to_those_who_have_what_its_text_is_like(spark: SparkSession, tmp_path: Path) -> None:
+    colours = {f"i{i}": 90.0 * (i % 2) + i for i in range(ITEMS)}
+    found = proposed(spark, tmp_path, degrees={**colours, "new0": 1.5, "new1": 92.5})
+    new = {(r.user_id, r.rank): r.item_id for r in found["new_item_candidates"].collect()}
+    assert new == {(f"u{u}", rank): f"new{(u + rank - 1) % 2}" for u in range(USERS) for rank in (1, 2)}
+    # A known item is scored as if nobody had it: the one of the own colour that a user lacks is found by text too.
+    last = [r for r in found["candidates"].collect() if r.user_id == "u0" and r.text_transfer_rank is not None]
+    latest = [r for r in last if r.cutoff == max(x.cutoff for x in last)]
+    assert "text_transfer" in {r.item_id: r.sources for r in latest}["i0"]
 
 
 def test_a_shop_without_items_gets_an_empty_table(spark: SparkSession, tmp_path: Path) -> None:
