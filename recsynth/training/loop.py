@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +19,9 @@ from recsynth.measure.ranking import mean_ndcg
 from recsynth.model.folder import device, sha256
 from recsynth.model.top_k import top_k
 from recsynth.model.towers import MatchModel
+from recsynth.training.adapt import Adaptation
 from recsynth.training.losses import LOSSES
+from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, Texts, read_labels, read_texts, user_batches
 
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 VALIDATION_USERS = 2000
 NDCG = "ndcg@10"
-ENCODER = "text.encoder."
 
 
 @dataclass
@@ -64,12 +63,12 @@ class Trainer:
         self.vectors = torch.zeros(0)
         weights_M = (self.texts.popularity_M + 1.0) ** settings.popularity_power
         self.chance_M = weights_M / weights_M.sum()
-        _freeze_below(model, settings.trainable_layers)
-        self.optimizer = _optimizer(model, settings)
+        self.adaptation = Adaptation(model, settings, seed)
+        self.optimizer = make_optimizer(model, settings)
         self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {self.texts.texts}".encode()).hexdigest()
 
     def run(self, checkpoints: Path) -> Progress:
-        """Train, keep the best on validation in the model, and return what was reached.
+        """Train, keep the best on validation in the model, adapters merged, and return what was reached.
 
         Resumes from the last whole checkpoint in `checkpoints`.
         """
@@ -97,6 +96,7 @@ class Trainer:
         if self.progress.step % settings.validate_steps:
             self._validated(checkpoints)
         self._load(checkpoints / "best.safetensors")
+        self.adaptation.merge()
         return self.progress
 
     def _is_over(self) -> bool:
@@ -112,7 +112,7 @@ class Trainer:
         """Go on with the encoder from the best heads."""
         if self.progress.step:
             self._load(checkpoints / "best.safetensors")
-        self.optimizer = _optimizer(self.model, self.settings)
+        self.optimizer = make_optimizer(self.model, self.settings)
         self.progress.heads_done, self.progress.worse = True, 0
         self.progress.step = self.settings.head_steps
 
@@ -136,6 +136,8 @@ class Trainer:
         size = min(settings.items_per_step if has_heads_done else settings.head_items_per_step, self.texts.items)
         items_M = np.sort(self.rng.choice(self.texts.items, size, replace=False, p=self.chance_M))
         loss = self._loss(batch, items_M)
+        if has_heads_done:
+            loss = loss + self.adaptation.penalty()
         if not torch.isfinite(loss):
             log.warning("step %d: loss is %s, skipped", self.progress.step, loss.item())
             loss = torch.zeros_like(loss) * sum(p.sum() for p in self._trainable())
@@ -146,6 +148,8 @@ class Trainer:
         self._set_learning_rate()
         self.optimizer.step()
         self.progress.step += 1
+        if has_heads_done:
+            self.adaptation.allocate(self.progress.step - settings.head_steps)
         if self.rank == 0 and self.progress.step % (5 if has_heads_done else 50) == 0:
             most = settings.head_steps + settings.max_steps
             log.info("step %d of %d: loss %.4f", self.progress.step, most, loss.item())
@@ -200,9 +204,10 @@ class Trainer:
     def _set_learning_rate(self) -> None:
         settings, heads = self.settings, self.settings.head_steps
         if self.progress.heads_done:
-            factor = schedule(self.progress.step - heads, settings.warmup_steps, settings.max_steps)
+            done, most = self.progress.step - heads, settings.max_steps
         else:
-            factor = schedule(self.progress.step, settings.warmup_steps, heads)
+            done, most = self.progress.step, heads
+        factor = schedule(done, settings.warmup_steps, most, settings.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
@@ -241,6 +246,7 @@ class Trainer:
         marks = json.loads(file.read_text())
         if marks["identity"] == self.identity and marks["weights"] == sha256(last):
             self._load(last)
+            self.adaptation.recall()
             self.progress = Progress(**marks["progress"])
             log.info("resumed at step %d", self.progress.step)
 
@@ -257,38 +263,3 @@ def sampled_positives(batch: Batch, items_M: np.ndarray, items: int) -> tuple[np
     rows, places = np.nonzero(place_BL >= 0)
     positives_BM[rows, place_BL[rows, places]] = 1.0
     return positives_BM, place_BL >= 0
-
-
-def schedule(step: int, warmup_steps: int, max_steps: int) -> float:
-    """Linear warm-up to 1, then a cosine to 0 at max_steps.
-
-    >>> [round(schedule(s, 2, 10), 2) for s in (0, 1, 2, 6, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
-    """
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup_steps) / max(1, max_steps - warmup_steps))))
-
-
-def _freeze_below(model: MatchModel, layers: int) -> None:
-    """Let the encoder's top layers learn alone; all of it where `layers` reaches its depth."""
-    encoder: Any = model.text.encoder
-    depth = int(encoder.config.num_hidden_layers)
-    for parameter in encoder.parameters():
-        parameter.requires_grad = layers >= depth
-    for layer in list(encoder.encoder.layer)[max(0, depth - layers) :]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
-    if getattr(encoder, "pooler", None) is not None:
-        for parameter in encoder.pooler.parameters():
-            parameter.requires_grad = False
-
-
-def _optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim.AdamW:
-    encoder = [p for p in model.text.encoder.parameters() if p.requires_grad]
-    head = [p for n, p in model.named_parameters() if not n.startswith(ENCODER) and p.requires_grad]
-    groups = [
-        {"params": encoder, "lr": settings.learning_rate, "peak": settings.learning_rate},
-        {"params": head, "lr": settings.head_learning_rate, "peak": settings.head_learning_rate},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=settings.weight_decay)

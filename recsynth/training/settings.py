@@ -25,7 +25,23 @@ class TrainingSettings(Section):
     trainable_layers: int = Field(
         6, ge=0, description="Encoder layers that learn, counted from the top; 0: the towers' heads alone."
     )
-    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder (AdamW).")
+    adaptation: Literal["full", "lora", "adalora", "ia3"] = Field(
+        "full",
+        description="What learns in those layers: all their weights, or adapters of peft, which are merged into the "
+        "weights when training ends. Adapters want a learning rate some ten times that of full.",
+    )
+    adapter_rank: int = Field(8, ge=1, description="Rank of lora; the mean rank that adalora ends with.")
+    adapter_alpha: int = Field(16, ge=1, description="What lora and adalora add is scaled by this over the rank.")
+    adapter_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on what lora and adalora read.")
+    optimizer: Literal["adamw", "adafactor"] = Field(
+        "adamw",
+        description="adafactor keeps a row and a column in place of a matrix of second moments, and takes a learning "
+        "rate relative to the weights' size.",
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder's top layer.")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="The learning rate of each layer, as a share of that of the layer above it."
+    )
     head_learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of all that is not the encoder.")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay.")
     head_steps: int = Field(
@@ -34,10 +50,11 @@ class TrainingSettings(Section):
         description="Steps first in which the towers' heads alone learn, on the encoder's vectors as they are.",
     )
     head_items_per_step: int = Field(1024, ge=2, description="Items sampled for such a step; no text is encoded in it.")
-    warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the cosine decay.")
-    max_steps: int = Field(
-        40, ge=1, description="Most steps of encoder and heads together; the learning rate reaches zero there."
+    warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the schedule.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="The learning rate after warm-up: down to zero at the last step, or constant."
     )
+    max_steps: int = Field(40, ge=1, description="Most steps of encoder and heads together; the schedule ends there.")
     max_minutes: float = Field(
         60.0,
         gt=0,
