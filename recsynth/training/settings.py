@@ -70,6 +70,31 @@ class TrainingSettings(Section):
     )
     history_length: int = Field(50, ge=1, description="Last events of a user that the tower reads.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the pooled user vector.")
+    adversarial: Literal["none", "fgm", "awp"] = Field(
+        "none",
+        description="fgm: also learn with the word embeddings pushed where the loss is worst; awp: learn with all "
+        "matrices pushed so. Either doubles the cost of a step.",
+    )
+    adversarial_epsilon: float = Field(
+        0.1, ge=0, description="Length of the push: for fgm of itself, for awp as a share of each matrix's length."
+    )
+    accumulate_steps: int = Field(1, ge=1, description="Batches whose mean gradient makes one step.")
+    gradient_chunk: int = Field(
+        0,
+        ge=0,
+        description="Texts encoded at a time, where `items_per_step` do not fit the memory: the same gradients for "
+        "half as much time again; 0: all at once.",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute the layers' states again in the backward pass, which saves their memory."
+    )
+    mixed_precision: bool = Field(False, description="bfloat16 where it is safe, on a GPU; on CPUs it does nothing.")
+    max_bad_steps: int = Field(
+        3,
+        ge=1,
+        description="Steps in a row without a finite loss and gradient, each skipped, before training goes back to "
+        "its last checkpoint at half the learning rate. The second time it stops and keeps its best.",
+    )
     gradient_clip: float = Field(1.0, gt=0, description="Greatest norm of the gradient.")
     max_tokens: int = Field(64, ge=4, description="Tokens of a text that are read; what is beyond is cut.")
     validate_steps: int = Field(20, ge=1, description="Steps between validations, each also a checkpoint.")

@@ -52,4 +52,6 @@ def test_the_schedule_reaches_the_optimizer(tmp_path: Path, shape: str, share: f
     made.validate()
     made.progress.step = 5
     made._step(next(batches(made)))
-    assert made.optimizer.param_groups[0]["lr"] / made.optimizer.param_groups[0]["peak"] == pytest.approx(share, abs=1e-4)
+    assert made.optimizer.param_groups[0]["lr"] / made.optimizer.param_groups[0]["peak"] == pytest.approx(
+        share, abs=1e-4
+    )
