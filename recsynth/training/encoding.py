@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,9 @@ class TextEncoding:
         self.chunks: list[tuple[np.ndarray, list[str], _Dropout]] = []
         self.cached = torch.zeros(0)
         if settings.gradient_checkpointing:
-            text.encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            # Reentrant, it would need inputs that learn, and token numbers do not.
+            encoder: Any = text.encoder
+            encoder.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def vectors(self, texts: Sequence[str]) -> Tensor:
         """Unit vectors (M, D) that the loss may differentiate; `backward` carries that on to the encoder."""

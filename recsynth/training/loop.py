@@ -24,7 +24,7 @@ from recsynth.model.towers import MatchModel
 from recsynth.training.adapt import Adaptation
 from recsynth.training.adversarial import ADVERSARIES
 from recsynth.training.encoding import TextEncoding
-from recsynth.training.losses import LOSSES
+from recsynth.training.losses import LOSSES, linear_autoencoder, sampled_softmax
 from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, Texts, read_labels, read_texts, user_batches
@@ -219,7 +219,11 @@ class Trainer:
         positives = torch.from_numpy(positives_BM[rows]).to(users_BD)
         log_q_M = torch.from_numpy(np.log(self.chance_M[items_M] * len(items_M))).to(users_BD)
         allowed = torch.ones_like(positives, dtype=torch.bool)
-        return LOSSES[self.settings.loss](self.model.logits(users_BD, items_MD), positives, allowed, log_q_M)
+        if self.settings.loss != "linear_autoencoder":
+            return LOSSES[self.settings.loss](self.model.logits(users_BD, items_MD), positives, allowed, log_q_M)
+        # It knows no user tower: that learns by its own loss, from vectors that stand still.
+        logits_BM = self.model.logits(users_BD, items_MD.detach())
+        return linear_autoencoder(items_MD, positives) + sampled_softmax(logits_BM, positives, allowed, log_q_M)
 
     def _places(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         texts, types, ages = (torch.from_numpy(x).to(device()) for x in (batch.texts_BL, batch.types_BL, batch.ages_BL))

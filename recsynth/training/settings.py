@@ -18,9 +18,10 @@ class TrainingSettings(Section):
     encoder: str = Field(
         "minilm", description="`minilm` (ships with the package), a folder, or a cached Hugging Face name."
     )
-    loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error"] = Field(
+    loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error", "linear_autoencoder"] = Field(
         "sampled_softmax",
-        description="What is minimised over users and sampled items, see recsynth/training/losses.py.",
+        description="What is minimised over users and sampled items, see recsynth/training/losses.py. "
+        "linear_autoencoder (beeFormer) moves the encoder alone; the towers' heads then learn by sampled_softmax.",
     )
     trainable_layers: int = Field(
         6, ge=0, description="Encoder layers that learn, counted from the top; 0: the towers' heads alone."

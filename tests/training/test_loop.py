@@ -23,13 +23,30 @@ def trainer(folder: Path, **changes: object) -> Trainer:
     return Trainer(model, shards, quick(**changes), seed=3)
 
 
-@pytest.mark.parametrize("loss", ["sampled_softmax", "binary_cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize(
+    "loss", ["sampled_softmax", "binary_cross_entropy", "mean_squared_error", "linear_autoencoder"]
+)
 def test_each_loss_learns_the_planted_taste(tmp_path: Path, loss: str) -> None:
     made = trainer(tmp_path, loss=loss)
     progress = made.run(tmp_path / "checkpoints")
     assert progress.best > progress.before + 0.05
     # What is kept is the best, not the last.
     assert made.validate() == pytest.approx(progress.best, abs=1e-6)
+
+
+def test_beeformer_moves_the_encoder_by_its_own_loss_and_the_heads_by_theirs(tmp_path: Path) -> None:
+    found = []
+    for loss in ("sampled_softmax", "linear_autoencoder"):
+        made = trainer(tmp_path, loss=loss)
+        made.validate()
+        made.model.eval()
+        made._backward([(next(batches(made)), made._sampled_items())])
+        found.append({n: p.grad for n, p in made.model.named_parameters() if p.grad is not None})
+    softmax, autoencoder = found
+    assert set(softmax) == set(autoencoder)
+    for name in softmax:
+        same = torch.allclose(softmax[name], autoencoder[name], atol=1e-7)
+        assert same != (name.startswith("text.encoder.") and softmax[name].norm().item() > 1e-5), name
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
