@@ -36,7 +36,8 @@ class TrainingSettings(Section):
     adapter_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on what lora and adalora read.")
     optimizer: Literal["adamw", "adafactor"] = Field(
         "adamw",
-        description="adafactor keeps a row and a column in place of a matrix of second moments, and takes a learning "
+        description="What moves the weights; "
+        "adafactor keeps a row and a column in place of a matrix of second moments, and takes a learning "
         "rate relative to the weights' size.",
     )
     learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder's top layer.")
@@ -73,7 +74,8 @@ class TrainingSettings(Section):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the pooled user vector.")
     adversarial: Literal["none", "fgm", "awp"] = Field(
         "none",
-        description="fgm: also learn with the word embeddings pushed where the loss is worst; awp: learn with all "
+        description="Steps from a worse place, "
+        "fgm: also learn with the word embeddings pushed where the loss is worst; awp: learn with all "
         "matrices pushed so. Either doubles the cost of a step.",
     )
     adversarial_epsilon: float = Field(
@@ -89,7 +91,7 @@ class TrainingSettings(Section):
     gradient_checkpointing: bool = Field(
         False, description="Compute the layers' states again in the backward pass, which saves their memory."
     )
-    mixed_precision: bool = Field(False, description="bfloat16 where it is safe, on a GPU; on CPUs it does nothing.")
+    mixed_precision: bool = Field(False, description="In bfloat16 where it is safe, on a GPU; on CPUs it does nothing.")
     max_bad_steps: int = Field(
         3,
         ge=1,
