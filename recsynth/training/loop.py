@@ -8,8 +8,8 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,15 +21,21 @@ from recsynth.measure.ranking import mean_ndcg
 from recsynth.model.folder import device, sha256
 from recsynth.model.top_k import top_k
 from recsynth.model.towers import MatchModel
-from recsynth.training.losses import LOSSES
+from recsynth.training.adapt import Adaptation
+from recsynth.training.adversarial import ADVERSARIES
+from recsynth.training.encoding import TextEncoding
+from recsynth.training.losses import LOSSES, linear_autoencoder, sampled_softmax
+from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, Texts, read_labels, read_texts, user_batches
+from recsynth.training.together import agree, average_gradients, rank, world_size
 
 log = logging.getLogger(__name__)
 
 VALIDATION_USERS = 2000
 NDCG = "ndcg@10"
-ENCODER = "text.encoder."
+# A learning rate that still fails at half is no accident.
+MAX_ROLLBACKS = 2
 
 
 @dataclass
@@ -40,6 +46,8 @@ class Progress:
     best: float = -1.0
     worse: int = 0
     heads_done: bool = False
+    bad: int = 0
+    rollbacks: int = 0
     before: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
 
@@ -55,8 +63,7 @@ class Trainer:
 
     def __init__(self, model: MatchModel, folder: Path, settings: TrainingSettings, seed: int) -> None:
         self.model, self.folder, self.settings, self.seed = model.to(device()), folder, settings, seed
-        self.rank = dist.get_rank() if dist.is_initialized() else 0
-        self.world_size = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank, self.world_size = rank(), world_size()
         self.texts: Texts = read_texts(folder)
         self.labels, self.wanted = read_labels(folder, settings.history_length, VALIDATION_USERS)
         self.rng = np.random.default_rng([seed, self.rank])
@@ -64,12 +71,13 @@ class Trainer:
         self.vectors = torch.zeros(0)
         weights_M = (self.texts.popularity_M + 1.0) ** settings.popularity_power
         self.chance_M = weights_M / weights_M.sum()
-        _freeze_below(model, settings.trainable_layers)
-        self.optimizer = _optimizer(model, settings)
+        self.adaptation = Adaptation(model, settings, seed)
+        self.encoding = TextEncoding(model.text, settings)
+        self.optimizer = make_optimizer(model, settings)
         self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {self.texts.texts}".encode()).hexdigest()
 
     def run(self, checkpoints: Path) -> Progress:
-        """Train, keep the best on validation in the model, and return what was reached.
+        """Train, keep the best on validation in the model, adapters merged, and return what was reached.
 
         Resumes from the last whole checkpoint in `checkpoints`.
         """
@@ -79,6 +87,9 @@ class Trainer:
         if self.progress.step == 0:
             self.progress.before = self.validate()
             self.progress.best = self.progress.before
+            # What another training left here is no checkpoint of this one.
+            if self.rank == 0:
+                (checkpoints / "last.safetensors").unlink(missing_ok=True)
             self._checkpoint(checkpoints, "best")
         else:
             self.validate()
@@ -86,21 +97,26 @@ class Trainer:
             self.folder, self.rank, self.world_size, settings.users_per_step, settings.history_length,
             self.seed + self.progress.step,
         )  # fmt: skip
-        for batch in batches:
+        while True:
             if not self.progress.heads_done and self._are_heads_done():
                 self._rest_heads(checkpoints)
-            if self._agree(time.monotonic() - started > 60 * settings.max_minutes) or self._is_over():
+            if agree(time.monotonic() - started > 60 * settings.max_minutes) or self._is_over():
                 break
-            self._step(batch)
+            self._step(*islice(batches, settings.accumulate_steps))
+            if self.progress.bad >= settings.max_bad_steps:
+                self._roll_back(checkpoints)
             if self.progress.step % settings.validate_steps == 0:
                 self._validated(checkpoints)
         if self.progress.step % settings.validate_steps:
             self._validated(checkpoints)
         self._load(checkpoints / "best.safetensors")
+        self.adaptation.merge()
         return self.progress
 
     def _is_over(self) -> bool:
         steps = self.settings.head_steps + self.settings.max_steps
+        if self.progress.rollbacks >= MAX_ROLLBACKS:
+            return True
         return self.progress.heads_done and (
             self.progress.step >= steps or self.progress.worse >= self.settings.patience
         )
@@ -112,7 +128,7 @@ class Trainer:
         """Go on with the encoder from the best heads."""
         if self.progress.step:
             self._load(checkpoints / "best.safetensors")
-        self.optimizer = _optimizer(self.model, self.settings)
+        self.optimizer = make_optimizer(self.model, self.settings)
         self.progress.heads_done, self.progress.worse = True, 0
         self.progress.step = self.settings.head_steps
 
@@ -130,26 +146,62 @@ class Trainer:
         chosen_BK, _ = top_k(users_BD, vectors_MD[: self.texts.items], 10)
         return mean_ndcg(chosen_BK, self.wanted)
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, *batches: Batch) -> None:
+        """One update by the mean gradient of these batches; none where it or the loss is no number."""
         self.model.train()
         settings, has_heads_done = self.settings, self.progress.heads_done
-        size = min(settings.items_per_step if has_heads_done else settings.head_items_per_step, self.texts.items)
-        items_M = np.sort(self.rng.choice(self.texts.items, size, replace=False, p=self.chance_M))
-        loss = self._loss(batch, items_M)
-        if not torch.isfinite(loss):
-            log.warning("step %d: loss is %s, skipped", self.progress.step, loss.item())
-            loss = torch.zeros_like(loss) * sum(p.sum() for p in self._trainable())
+        pairs = [(batch, self._sampled_items()) for batch in batches]
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._average_gradients()
-        torch.nn.utils.clip_grad_norm_(self._trainable(), self.settings.gradient_clip)
-        self._set_learning_rate()
-        self.optimizer.step()
+        adversary = ADVERSARIES[settings.adversarial if has_heads_done else "none"]
+        loss = adversary(self.model, settings.adversarial_epsilon, lambda: self._backward(pairs))
+        is_bad = agree(not math.isfinite(loss)) or not self._update()
         self.progress.step += 1
+        self.progress.bad = self.progress.bad + 1 if is_bad else 0
+        self.progress.curve.append({"step": self.progress.step} | ({} if is_bad else {"loss": loss}))
+        if is_bad:
+            log.warning("step %d: loss %s or its gradient is no number, skipped", self.progress.step, loss)
+        elif has_heads_done:
+            self.adaptation.allocate(self.progress.step - settings.head_steps)
         if self.rank == 0 and self.progress.step % (5 if has_heads_done else 50) == 0:
             most = settings.head_steps + settings.max_steps
-            log.info("step %d of %d: loss %.4f", self.progress.step, most, loss.item())
-        self.progress.curve.append({"step": self.progress.step, "loss": float(loss.item())})
+            log.info("step %d of %d: loss %.4f", self.progress.step, most, loss)
+
+    def _sampled_items(self) -> np.ndarray:
+        settings = self.settings
+        size = settings.items_per_step if self.progress.heads_done else settings.head_items_per_step
+        return np.sort(self.rng.choice(self.texts.items, min(size, self.texts.items), replace=False, p=self.chance_M))
+
+    def _backward(self, pairs: list[tuple[Batch, np.ndarray]]) -> float:
+        """Add the mean gradient over batches and their sampled items to the weights; returns the mean loss."""
+        total = 0.0
+        for batch, items_M in pairs:
+            loss = self._loss(batch, items_M)
+            if self.progress.heads_done:
+                loss = loss + self.adaptation.penalty()
+            if not torch.isfinite(loss):
+                return math.nan
+            (loss / len(pairs)).backward()  # type: ignore[no-untyped-call]
+            self.encoding.backward()
+            total += float(loss.item()) / len(pairs)
+        return total
+
+    def _update(self) -> bool:
+        """Move the weights by the gradients of all processes; False, and no move, where those are no numbers."""
+        average_gradients(self._trainable())
+        norm = torch.nn.utils.clip_grad_norm_(self._trainable(), self.settings.gradient_clip)
+        if not torch.isfinite(norm):
+            return False
+        self._set_learning_rate()
+        self.optimizer.step()
+        return True
+
+    def _roll_back(self, checkpoints: Path) -> None:
+        """After too many bad steps: the last checkpoint, or the start, and half the learning rate."""
+        last = checkpoints / "last.safetensors"
+        self._load(last if last.is_file() else checkpoints / "best.safetensors")
+        self.optimizer = make_optimizer(self.model, self.settings)
+        self.progress.bad, self.progress.rollbacks = 0, self.progress.rollbacks + 1
+        log.warning("step %d: rolled back, for the %d. time", self.progress.step, self.progress.rollbacks)
 
     def _loss(self, batch: Batch, items_M: np.ndarray) -> Tensor:
         positives_BM, hidden_BL = sampled_positives(batch, items_M, self.texts.items)
@@ -160,14 +212,18 @@ class Trainer:
             return sum((p.sum() * 0.0 for p in self._trainable()), torch.zeros((), device=device()))
         users_BD = self.model.user(*(t[torch.from_numpy(rows)] for t in self._places(visible)))
         items_MD = (
-            self.model.text([self.texts.texts[i] for i in items_M])
+            self.encoding.vectors([self.texts.texts[i] for i in items_M])
             if self.progress.heads_done
             else self.vectors[torch.from_numpy(items_M)]
         )
         positives = torch.from_numpy(positives_BM[rows]).to(users_BD)
         log_q_M = torch.from_numpy(np.log(self.chance_M[items_M] * len(items_M))).to(users_BD)
         allowed = torch.ones_like(positives, dtype=torch.bool)
-        return LOSSES[self.settings.loss](self.model.logits(users_BD, items_MD), positives, allowed, log_q_M)
+        if self.settings.loss != "linear_autoencoder":
+            return LOSSES[self.settings.loss](self.model.logits(users_BD, items_MD), positives, allowed, log_q_M)
+        # It knows no user tower: that learns by its own loss, from vectors that stand still.
+        logits_BM = self.model.logits(users_BD, items_MD.detach())
+        return linear_autoencoder(items_MD, positives) + sampled_softmax(logits_BM, positives, allowed, log_q_M)
 
     def _places(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         texts, types, ages = (torch.from_numpy(x).to(device()) for x in (batch.texts_BL, batch.types_BL, batch.ages_BL))
@@ -179,30 +235,13 @@ class Trainer:
         is_resting = not self.progress.heads_done
         return [p for n, p in named if p.requires_grad and not (is_resting and n.startswith(ENCODER))]
 
-    def _average_gradients(self) -> None:
-        if self.world_size == 1:
-            return
-        flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in self._trainable()])
-        dist.all_reduce(flat)
-        start = 0
-        for p in self._trainable():
-            p.grad = flat[start : start + p.numel()].view_as(p) / self.world_size
-            start += p.numel()
-
-    def _agree(self, is_over: bool) -> bool:
-        """Whether any process is over: clocks differ, and one that stopped alone would leave the others waiting."""
-        if self.world_size == 1:
-            return is_over
-        flag = torch.tensor([float(is_over)], device=device())
-        dist.all_reduce(flag)
-        return bool(flag.item() > 0)
-
     def _set_learning_rate(self) -> None:
         settings, heads = self.settings, self.settings.head_steps
         if self.progress.heads_done:
-            factor = schedule(self.progress.step - heads, settings.warmup_steps, settings.max_steps)
+            done, most = self.progress.step - heads, settings.max_steps
         else:
-            factor = schedule(self.progress.step, settings.warmup_steps, heads)
+            done, most = self.progress.step, heads
+        factor = schedule(done, settings.warmup_steps, most, settings.schedule) * 0.5**self.progress.rollbacks
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
@@ -241,6 +280,7 @@ class Trainer:
         marks = json.loads(file.read_text())
         if marks["identity"] == self.identity and marks["weights"] == sha256(last):
             self._load(last)
+            self.adaptation.recall()
             self.progress = Progress(**marks["progress"])
             log.info("resumed at step %d", self.progress.step)
 
@@ -257,38 +297,3 @@ def sampled_positives(batch: Batch, items_M: np.ndarray, items: int) -> tuple[np
     rows, places = np.nonzero(place_BL >= 0)
     positives_BM[rows, place_BL[rows, places]] = 1.0
     return positives_BM, place_BL >= 0
-
-
-def schedule(step: int, warmup_steps: int, max_steps: int) -> float:
-    """Linear warm-up to 1, then a cosine to 0 at max_steps.
-
-    >>> [round(schedule(s, 2, 10), 2) for s in (0, 1, 2, 6, 10)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
-    """
-    if step < warmup_steps:
-        return (step + 1) / warmup_steps
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup_steps) / max(1, max_steps - warmup_steps))))
-
-
-def _freeze_below(model: MatchModel, layers: int) -> None:
-    """Let the encoder's top layers learn alone; all of it where `layers` reaches its depth."""
-    encoder: Any = model.text.encoder
-    depth = int(encoder.config.num_hidden_layers)
-    for parameter in encoder.parameters():
-        parameter.requires_grad = layers >= depth
-    for layer in list(encoder.encoder.layer)[max(0, depth - layers) :]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
-    if getattr(encoder, "pooler", None) is not None:
-        for parameter in encoder.pooler.parameters():
-            parameter.requires_grad = False
-
-
-def _optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim.AdamW:
-    encoder = [p for p in model.text.encoder.parameters() if p.requires_grad]
-    head = [p for n, p in model.named_parameters() if not n.startswith(ENCODER) and p.requires_grad]
-    groups = [
-        {"params": encoder, "lr": settings.learning_rate, "peak": settings.learning_rate},
-        {"params": head, "lr": settings.head_learning_rate, "peak": settings.head_learning_rate},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=settings.weight_decay)

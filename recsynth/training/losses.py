@@ -2,6 +2,7 @@
 
 Shapes: B users, M sampled items. logits_BM are scale * <u_i, v_j> + bias; positives_BM is R's sign, 1 or 0;
 allowed_BM is False where a pair says nothing: a known item that is no target here (a false negative).
+Apart from LOSSES stands linear_autoencoder, which reads the items' vectors themselves, (M, D), and no user's.
 """
 
 from __future__ import annotations
@@ -44,6 +45,23 @@ def binary_cross_entropy(logits_BM: Tensor, positives_BM: Tensor, allowed_BM: Te
 def mean_squared_error(logits_BM: Tensor, positives_BM: Tensor, allowed_BM: Tensor, log_q_M: Tensor) -> Tensor:
     """Mean of (1 - p)^2 for positives plus the mean of p^2 for negatives, each half; log_q_M is not used."""
     return _halves((logits_BM.sigmoid() - positives_BM) ** 2, positives_BM, allowed_BM)
+
+
+def linear_autoencoder(items_MD: Tensor, positives_BM: Tensor) -> Tensor:
+    """Mean of (x_hat - y_hat)^2, where Y = X A A^T - X and each row of X and of Y is brought to unit length.
+
+    A are the items' unit vectors, X the users' interactions with them: an item is predicted by a user's other
+    items, for <a_j, a_j> - 1 = 0, and so texts come close that the same users want. A user with a single sampled
+    item says nothing: many items a step are wanted. Source: beeFormer, Vancura et al., RecSys 2024, after ELSA,
+    RecSys 2022; their code also cuts Y at zero from below, the paper's formula does not.
+
+    >>> import torch
+    >>> x = torch.tensor([[1.0, 1.0]])
+    >>> linear_autoencoder(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), x).item()
+    0.0
+    """
+    predicted_BM = positives_BM @ items_MD @ items_MD.T - positives_BM
+    return F.mse_loss(F.normalize(predicted_BM, dim=-1), F.normalize(positives_BM, dim=-1))
 
 
 def _halves(each_BM: Tensor, positives_BM: Tensor, allowed_BM: Tensor) -> Tensor:

@@ -18,14 +18,32 @@ class TrainingSettings(Section):
     encoder: str = Field(
         "minilm", description="`minilm` (ships with the package), a folder, or a cached Hugging Face name."
     )
-    loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error"] = Field(
+    loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error", "linear_autoencoder"] = Field(
         "sampled_softmax",
-        description="What is minimised over users and sampled items, see recsynth/training/losses.py.",
+        description="What is minimised over users and sampled items, see recsynth/training/losses.py. "
+        "linear_autoencoder (beeFormer) moves the encoder alone; the towers' heads then learn by sampled_softmax.",
     )
     trainable_layers: int = Field(
         6, ge=0, description="Encoder layers that learn, counted from the top; 0: the towers' heads alone."
     )
-    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder (AdamW).")
+    adaptation: Literal["full", "lora", "adalora", "ia3"] = Field(
+        "full",
+        description="What learns in those layers: all their weights, or adapters of peft, which are merged into the "
+        "weights when training ends. Adapters want a learning rate some ten times that of full.",
+    )
+    adapter_rank: int = Field(8, ge=1, description="Rank of lora; the mean rank that adalora ends with.")
+    adapter_alpha: int = Field(16, ge=1, description="What lora and adalora add is scaled by this over the rank.")
+    adapter_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout on what lora and adalora read.")
+    optimizer: Literal["adamw", "adafactor"] = Field(
+        "adamw",
+        description="What moves the weights; "
+        "adafactor keeps a row and a column in place of a matrix of second moments, and takes a learning "
+        "rate relative to the weights' size.",
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="Peak learning rate of the encoder's top layer.")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="The learning rate of each layer, as a share of that of the layer above it."
+    )
     head_learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate of all that is not the encoder.")
     weight_decay: float = Field(0.01, ge=0, description="Decoupled weight decay.")
     head_steps: int = Field(
@@ -34,10 +52,11 @@ class TrainingSettings(Section):
         description="Steps first in which the towers' heads alone learn, on the encoder's vectors as they are.",
     )
     head_items_per_step: int = Field(1024, ge=2, description="Items sampled for such a step; no text is encoded in it.")
-    warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the cosine decay.")
-    max_steps: int = Field(
-        40, ge=1, description="Most steps of encoder and heads together; the learning rate reaches zero there."
+    warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the schedule.")
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="The learning rate after warm-up: down to zero at the last step, or constant."
     )
+    max_steps: int = Field(40, ge=1, description="Most steps of encoder and heads together; the schedule ends there.")
     max_minutes: float = Field(
         60.0,
         gt=0,
@@ -53,6 +72,32 @@ class TrainingSettings(Section):
     )
     history_length: int = Field(50, ge=1, description="Last events of a user that the tower reads.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the pooled user vector.")
+    adversarial: Literal["none", "fgm", "awp"] = Field(
+        "none",
+        description="Steps from a worse place, "
+        "fgm: also learn with the word embeddings pushed where the loss is worst; awp: learn with all "
+        "matrices pushed so. Either doubles the cost of a step.",
+    )
+    adversarial_epsilon: float = Field(
+        0.1, ge=0, description="Length of the push: for fgm of itself, for awp as a share of each matrix's length."
+    )
+    accumulate_steps: int = Field(1, ge=1, description="Batches whose mean gradient makes one step.")
+    gradient_chunk: int = Field(
+        0,
+        ge=0,
+        description="Texts encoded at a time, where `items_per_step` do not fit the memory: the same gradients for "
+        "half as much time again; 0: all at once.",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute the layers' states again in the backward pass, which saves their memory."
+    )
+    mixed_precision: bool = Field(False, description="In bfloat16 where it is safe, on a GPU; on CPUs it does nothing.")
+    max_bad_steps: int = Field(
+        3,
+        ge=1,
+        description="Steps in a row without a finite loss and gradient, each skipped, before training goes back to "
+        "its last checkpoint at half the learning rate. The second time it stops and keeps its best.",
+    )
     gradient_clip: float = Field(1.0, gt=0, description="Greatest norm of the gradient.")
     max_tokens: int = Field(64, ge=4, description="Tokens of a text that are read; what is beyond is cut.")
     validate_steps: int = Field(20, ge=1, description="Steps between validations, each also a checkpoint.")

@@ -23,13 +23,30 @@ def trainer(folder: Path, **changes: object) -> Trainer:
     return Trainer(model, shards, quick(**changes), seed=3)
 
 
-@pytest.mark.parametrize("loss", ["sampled_softmax", "binary_cross_entropy", "mean_squared_error"])
+@pytest.mark.parametrize(
+    "loss", ["sampled_softmax", "binary_cross_entropy", "mean_squared_error", "linear_autoencoder"]
+)
 def test_each_loss_learns_the_planted_taste(tmp_path: Path, loss: str) -> None:
     made = trainer(tmp_path, loss=loss)
     progress = made.run(tmp_path / "checkpoints")
     assert progress.best > progress.before + 0.05
     # What is kept is the best, not the last.
     assert made.validate() == pytest.approx(progress.best, abs=1e-6)
+
+
+def test_beeformer_moves_the_encoder_by_its_own_loss_and_the_heads_by_theirs(tmp_path: Path) -> None:
+    found = []
+    for loss in ("sampled_softmax", "linear_autoencoder"):
+        made = trainer(tmp_path, loss=loss)
+        made.validate()
+        made.model.eval()
+        made._backward([(next(batches(made)), made._sampled_items())])
+        found.append({n: p.grad for n, p in made.model.named_parameters() if p.grad is not None})
+    softmax, autoencoder = found
+    assert set(softmax) == set(autoencoder)
+    for name in softmax:
+        same = torch.allclose(softmax[name], autoencoder[name], atol=1e-7)
+        assert same != (name.startswith("text.encoder.") and softmax[name].norm().item() > 1e-5), name
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
@@ -70,10 +87,10 @@ def test_the_time_budget_ends_it(tmp_path: Path) -> None:
 def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, step = trainer(tmp_path), Trainer._step
 
-    def killed(self: Trainer, batch: Batch) -> None:
+    def killed(self: Trainer, *batches: Batch) -> None:
         if self.progress.step == 7:
             raise KeyboardInterrupt
-        step(self, batch)
+        step(self, *batches)
 
     monkeypatch.setattr(Trainer, "_step", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -99,9 +116,91 @@ def test_a_checkpoint_that_is_not_whole_or_not_of_this_training_is_not_used(tmp_
 def test_a_loss_that_is_no_number_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = trainer(tmp_path)
     made.validate()
+    before = {k: v.clone() for k, v in made.model.state_dict().items()}
     monkeypatch.setattr(made, "_loss", lambda batch, items: torch.tensor(float("nan")))
     made._step(next(batches(made)))
+    assert all(torch.equal(v, before[k]) for k, v in made.model.state_dict().items())
+    assert (made.progress.step, made.progress.bad, made.progress.curve) == (1, 1, [{"step": 1}])
+
+
+def test_a_finite_loss_whose_gradient_is_infinite_is_skipped_too(tmp_path: Path) -> None:
+    made = trainer(tmp_path)
+    made.validate()
+    next(made.model.user.parameters()).register_hook(lambda g: g * float("inf"))
+    made._step(next(batches(made)))
+    assert made.progress.bad == 1
     assert all(torch.isfinite(p).all() for p in made.model.parameters())
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, made: Trainer, steps: set[int]) -> None:
+    """Let the loss be no number in these steps, counted from 0."""
+    loss = made._loss
+
+    def patched(batch: Batch, items: np.ndarray) -> torch.Tensor:
+        return torch.tensor(float("nan")) if made.progress.step in steps else loss(batch, items)
+
+    monkeypatch.setattr(made, "_loss", patched)
+
+
+def test_bad_steps_in_a_row_go_back_to_the_checkpoint_at_half_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = trainer(tmp_path, max_bad_steps=3, schedule="constant", warmup_steps=0, max_steps=10)
+    # Two bad steps alone are only skipped; steps 6 to 8 are three, after the checkpoint of step 5.
+    failing(monkeypatch, made, {1, 2, 6, 7, 8})
+    loads, roll_back = [], made._roll_back
+
+    def watched(checkpoints: Path) -> None:
+        roll_back(checkpoints)
+        loads.append({k: v.clone() for k, v in made.model.state_dict().items()})
+
+    monkeypatch.setattr(made, "_roll_back", watched)
+    last = {}
+    checkpoint = made._checkpoint
+
+    def kept(checkpoints: Path, name: str) -> None:
+        checkpoint(checkpoints, name)
+        if name == "last" and made.progress.step == 5:
+            last.update({k: v.clone() for k, v in made.model.state_dict().items()})
+
+    monkeypatch.setattr(made, "_checkpoint", kept)
+    progress = made.run(tmp_path / "checkpoints")
+    assert (progress.step, progress.rollbacks, len(loads)) == (10, 1, 1)
+    assert all(torch.equal(loads[0][k], last[k]) for k in last)
+    assert made.optimizer.param_groups[0]["lr"] == pytest.approx(made.optimizer.param_groups[0]["peak"] / 2)
+    assert [p["step"] for p in progress.curve if "loss" not in p] == [2, 3, 7, 8, 9]
+
+
+def test_after_the_second_time_it_stops_and_the_start_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = trainer(tmp_path, max_bad_steps=2)
+    before = {k: v.clone() for k, v in made.model.state_dict().items()}
+    failing(monkeypatch, made, set(range(100)))
+    progress = made.run(tmp_path / "checkpoints")
+    assert (progress.step, progress.rollbacks, progress.best) == (4, 2, progress.before)
+    assert all(torch.equal(v, before[k]) for k, v in made.model.state_dict().items())
+
+
+def test_gradients_of_several_batches_are_averaged(tmp_path: Path) -> None:
+    made, found = trainer(tmp_path), []
+    made.validate()
+    made.model.eval()
+    stream = batches(made)
+    pairs = [(next(stream), made._sampled_items()) for _ in range(2)]
+    for chosen in ([pairs[0]], [pairs[1]], pairs):
+        made.model.zero_grad()
+        loss = made._backward(chosen)
+        found.append((loss, [p.grad.clone() for p in made._trainable() if p.grad is not None]))
+    (a, first), (b, second), (both, mean) = found
+    assert both == pytest.approx((a + b) / 2)
+    assert all(torch.allclose(m, (x + y) / 2, atol=1e-6) for x, y, m in zip(first, second, mean, strict=True))
+
+
+def test_a_step_takes_as_many_batches_as_it_accumulates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, taken = trainer(tmp_path, accumulate_steps=3, max_steps=2), []
+    backward = made._backward
+    monkeypatch.setattr(made, "_backward", lambda pairs: taken.append(len(pairs)) or backward(pairs))
+    assert made.run(tmp_path / "checkpoints").step == 2
+    assert taken == [3, 3]
 
 
 def test_sampled_items_are_positives_and_hidden_from_the_history() -> None:

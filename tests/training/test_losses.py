@@ -7,7 +7,13 @@ import math
 import pytest
 import torch
 
-from recsynth.training.losses import LOSSES, binary_cross_entropy, mean_squared_error, sampled_softmax
+from recsynth.training.losses import (
+    LOSSES,
+    binary_cross_entropy,
+    linear_autoencoder,
+    mean_squared_error,
+    sampled_softmax,
+)
 
 ZERO_M = torch.zeros(3)
 ALL = torch.ones(1, 3, dtype=torch.bool)
@@ -61,3 +67,22 @@ def test_a_masked_pair_changes_nothing_and_learns_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_without_positives_the_loss_is_finite(name: str) -> None:
     assert math.isfinite(LOSSES[name](torch.zeros(1, 3), torch.zeros(1, 3), ALL, ZERO_M).item())
+
+
+def test_linear_autoencoder_by_hand() -> None:
+    # Items 0 and 1 at 60 degrees, item 2 at right angles to both's plane; the user has 0 and 1.
+    items = torch.tensor([[1.0, 0.0, 0.0], [0.5, math.sqrt(3) / 2, 0.0], [0.0, 0.0, 1.0]])
+    # Each of the two predicts the other by 1/2: of unit length, the prediction is X.
+    assert linear_autoencoder(items, torch.tensor([[1.0, 1.0, 0.0]])).item() == pytest.approx(0, abs=1e-6)
+    # Item 2 beside 0: neither predicts the other, 0 predicts item 1: y = (0, 1, 0), x = (1, 0, 1) / sqrt 2.
+    assert linear_autoencoder(items, torch.tensor([[1.0, 0.0, 1.0]])).item() == pytest.approx((0.5 + 1 + 0.5) / 3)
+
+
+def test_linear_autoencoder_draws_together_what_the_same_user_has() -> None:
+    items = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]], requires_grad=True)
+    linear_autoencoder(items, torch.tensor([[1.0, 1.0, 0.0]])).backward()
+    assert items.grad is not None
+    # A step against the gradient brings 0 and 1 nearer to each other, as seen from the rival 2.
+    moved = torch.nn.functional.normalize(items.detach() - 0.1 * items.grad, dim=-1)
+    before, after = items.detach() @ items.detach().T, moved @ moved.T
+    assert after[0, 1] - after[0, 2] > before[0, 1] - before[0, 2]

@@ -1,0 +1,42 @@
+"""What the processes of one training do together; alone, each of these is nothing or the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from recsynth.model.folder import device
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """How many processes there are."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Give every process the mean of all processes' gradients; one that is missing counts as zero."""
+    if world_size() == 1:
+        return
+    flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in parameters])
+    dist.all_reduce(flat)
+    start = 0
+    for p in parameters:
+        p.grad = flat[start : start + p.numel()].view_as(p) / world_size()
+        start += p.numel()
+
+
+def agree(is_so: bool) -> bool:
+    """Whether it is so in any process: one that stopped or went back alone would leave the others waiting."""
+    if world_size() == 1:
+        return is_so
+    flag = torch.tensor([float(is_so)], device=device())
+    dist.all_reduce(flag)
+    return bool(flag.item() > 0)
