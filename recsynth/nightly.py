@@ -6,7 +6,8 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -43,16 +44,12 @@ def run_night(
     input to the start of the run, after any other failure to the end of the last finished stage.
     """
     night = Night(f"{as_of}-{uuid.uuid4().hex[:8]}", as_of, datetime.now(UTC), settings)
-    store = Store(spark, settings.paths.lake, settings.paths.catalog)
     landing = Path(settings.paths.landing)
-    with lake_lock(settings.paths.lake, night.run_id):
+    with held_lake(spark, night) as ledger:
+        store = ledger.store
         if settings.simulate and not landing.exists():
             log.info("simulating a shop of %d users into %s", settings.shop.users, landing)
             simulate(spark, settings.shop, settings.seed, landing)
-        check_schema_version(settings.paths.lake)
-        ledger = Ledger(store)
-        for table in ledger.recover():
-            log.warning("%s: put back what a dead run left", table)
         check_champion(store, night)
         ledger.begin(night)
         try:
@@ -60,10 +57,26 @@ def run_night(
         except BaseException as error:
             _put_back(ledger, night, error)
             raise
-        finally:
-            shutil.rmtree(night.work, ignore_errors=True)
         ledger.end(night)
         return page(store, night)
+
+
+@contextmanager
+def held_lake(spark: SparkSession, night: Night) -> Iterator[Ledger]:
+    """Hold the lake alone for a run, with what a dead run left put back; the run's scratch folder ends with it.
+
+    Raises LakeBusyError, or ContractError if the lake was written by another version of the tables.
+    """
+    paths = night.settings.paths
+    with lake_lock(paths.lake, night.run_id):
+        check_schema_version(paths.lake)
+        ledger = Ledger(Store(spark, paths.lake, paths.catalog))
+        for table in ledger.recover():
+            log.warning("%s: put back what a dead run left", table)
+        try:
+            yield ledger
+        finally:
+            shutil.rmtree(night.work, ignore_errors=True)
 
 
 def page(store: Store, night: Night) -> Path:

@@ -43,6 +43,7 @@ next run do the stages of a date anew.
 | `default.toml` | the simulated shop at the scale of `make nightly`; the landing folder is simulated if it is absent |
 | `tiny.toml` | the same shop with few users and little training, for tests and a first look |
 | `online_retail.toml` | a real shop's invoices (Online Retail, UCI, CC BY 4.0), a CSV a day: a worked example |
+| `models/minilm.toml` | no shop: the space in which `jobs/tune.py` searches for settings of `[training]` |
 
 ## How to map a source
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,11 @@ from recsynth.pipeline import STAGES
 from recsynth.stage import Stage
 from recsynth.tables import TABLES
 
+JOBS = Path(__file__).parents[1] / "jobs"
 METRICS = "ops.metrics"
-BY_STAGE = sorted(name for name, table in TABLES.items() if table.writer != "pipeline")
+# Written by a job of its own, outside the night.
+BY_JOB = {"model.trials": "tune"}
+BY_STAGE = sorted(name for name, table in TABLES.items() if table.writer != "pipeline" and name not in BY_JOB)
 each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda s: s.name)
 
 
@@ -23,6 +27,13 @@ def test_stages_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("name", BY_STAGE)
 def test_a_table_has_one_writer_and_names_it(name: str) -> None:
     assert [s.name for s in STAGES if name in s.writes] == [TABLES[name].writer]
+
+
+@pytest.mark.parametrize("name", BY_JOB)
+def test_a_table_of_a_job_is_written_by_no_stage(name: str) -> None:
+    assert [s.name for s in STAGES if name in s.writes] == []
+    assert TABLES[name].writer == BY_JOB[name]
+    assert (JOBS / f"{BY_JOB[name]}.py").is_file()
 
 
 def test_what_the_pipeline_itself_writes_no_stage_does_but_metrics() -> None:

@@ -50,4 +50,27 @@ USER_EMBEDDINGS = Table(
     ),
 )
 
-TABLES = (MODELS, ITEM_EMBEDDINGS, USER_EMBEDDINGS)
+TRIALS = Table(
+    name="model.trials",
+    grain="one row per (study, trial) that ended: settings of training that jobs/tune.py tried",
+    writer="tune",
+    key=("study", "trial"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("study", "string", "as-of date and sha256 of the space, the other settings, the start and the data"),
+        column("trial", "bigint", "number within the study, from 0; one that was killed has a number but no row"),
+        column(
+            "state",
+            "string",
+            "complete, or pruned: stopped for being below the median",
+            "state in ('complete', 'pruned')",
+        ),
+        column("value", "double", "best NDCG@10 on the validation window that it reached"),
+        column("params", "map<string,string>", "field of [training] to its value as TOML writes it"),
+        column("seconds", "double", "wall time"),
+        column("seed", "bigint", "of the training, the same for every trial of a study"),
+    ),
+)
+
+TABLES = (MODELS, ITEM_EMBEDDINGS, USER_EMBEDDINGS, TRIALS)

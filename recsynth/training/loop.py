@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -69,6 +70,7 @@ class Trainer:
         self.rng = np.random.default_rng([seed, self.rank])
         self.progress = Progress(heads_done=settings.head_steps == 0)
         self.vectors = torch.zeros(0)
+        self.report: Callable[[int, float], None] | None = None
         weights_M = (self.texts.popularity_M + 1.0) ** settings.popularity_power
         self.chance_M = weights_M / weights_M.sum()
         self.adaptation = Adaptation(model, settings, seed)
@@ -76,11 +78,13 @@ class Trainer:
         self.optimizer = make_optimizer(model, settings)
         self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {self.texts.texts}".encode()).hexdigest()
 
-    def run(self, checkpoints: Path) -> Progress:
+    def run(self, checkpoints: Path, report: Callable[[int, float], None] | None = None) -> Progress:
         """Train, keep the best on validation in the model, adapters merged, and return what was reached.
 
-        Resumes from the last whole checkpoint in `checkpoints`.
+        Resumes from the last whole checkpoint in `checkpoints`. `report` is told step and NDCG@10 of each
+        validation and may raise to stop; it changes nothing else.
         """
+        self.report = report
         torch.manual_seed(self.seed)
         started, settings = time.monotonic(), self.settings
         self._resume(checkpoints)
@@ -256,6 +260,8 @@ class Trainer:
         self._checkpoint(checkpoints, "last")
         if is_better:
             self._checkpoint(checkpoints, "best")
+        if self.report is not None:
+            self.report(self.progress.step, found)
 
     def _checkpoint(self, checkpoints: Path, name: str) -> None:
         """Weights first, then the progress file that makes them count; both appear whole or not at all."""

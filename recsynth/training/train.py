@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,8 @@ def train(
     training ends before the ranker's first window, the match score is as honest a feature there as tonight.
     """
     settings, started = night.settings.training, time.monotonic()
-    cutoff = window_histories.agg(F.min("cutoff")).first()[0]  # type: ignore[index]
     shards = night.work / "shards"
-    users = _write_shards(shards, cutoff, window_histories, window_interactions, window_labels, item_text, night)
+    users = write_shards(shards, window_histories, window_interactions, window_labels, item_text)
     before = champion(models)
     out = night.models / f"{night.as_of}.part"
     if settings.enabled and users >= settings.min_users:
@@ -59,11 +57,15 @@ def train(
     return {"models": models_row, "metrics": _metrics(item_text, figures, time.monotonic() - started)}
 
 
-def _write_shards(
-    folder: Path, cutoff: datetime | None, window_histories: DataFrame, window_interactions: DataFrame,
-    window_labels: DataFrame, item_text: DataFrame, night: Night,
-) -> int:  # fmt: skip
-    """Write texts, users and labels as of the cut-off; returns the users that have something to learn from."""
+def write_shards(
+    folder: Path,
+    window_histories: DataFrame,
+    window_interactions: DataFrame,
+    window_labels: DataFrame,
+    item_text: DataFrame,
+) -> int:
+    """Write texts, users and labels as of the earliest cut-off; returns the users with something to learn from."""
+    cutoff = window_histories.agg(F.min("cutoff")).first()[0]  # type: ignore[index]
     at = F.col("cutoff") == F.lit(cutoff)
     popularity = window_interactions.where(at).groupBy("item_id").agg(F.count("*").cast("float").alias("popularity"))
     places = places_of(window_histories.where(at).select("user_id", "events"), F.lit(cutoff))

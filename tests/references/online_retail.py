@@ -35,6 +35,26 @@ def purchases(folder: Path) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def kept_units(folder: Path, as_of: str) -> dict[tuple[str, str], int]:
+    """Units of each (user, item) bought before the as-of date and not given back; pairs with none left are absent.
+
+    A cancelled invoice (C) and a negative quantity give back. A line that stands twice, letter by letter, is one.
+    """
+    lines = pd.concat([pd.read_csv(f, dtype=str) for f in sorted(folder.glob("*.csv"))]).drop_duplicates()
+    code, quantity = lines["StockCode"].str.strip(), lines["Quantity"].astype(int)
+    is_good = (
+        lines["CustomerID"].notna() & code.str.match(r"^\d{5}[A-Za-z]*$") & (lines["UnitPrice"].astype(float) > 0)
+        & (quantity != 0) & (pd.to_datetime(lines["InvoiceDate"]) < pd.Timestamp(as_of))
+    )  # fmt: skip
+    is_return = lines["InvoiceNo"].str.startswith("C") | (quantity < 0)
+    moved = pd.DataFrame({
+        "user_id": lines["CustomerID"].str.removesuffix(".0"), "item_id": code.str.upper(),
+        "units": quantity.abs().where(~is_return, -quantity.abs()),
+    })[is_good]  # fmt: skip
+    units = moved.groupby(["user_id", "item_id"])["units"].sum()
+    return {(str(u), str(i)): int(n) for (u, i), n in units[units > 0].items()}
+
+
 def truth(rows: pd.DataFrame, as_of: str) -> Truth:
     """The window of 28 days from the as-of date on, by users and of items with a row before it."""
     start = pd.Timestamp(as_of)
