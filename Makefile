@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint bench bench-quality install clean
+.PHONY: nightly test test-slow lint bench bench-quality bench-model install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -23,10 +23,13 @@ lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: bench-quality  ## every measured figure
+bench: bench-quality bench-model  ## every measured figure
 
 bench-quality: .venv/installed  ## the night on Online Retail, judged on the 28 days after three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+
+bench-model: .venv/installed  ## the language model on Online Retail's held-out items, three seeds
+	$(BIN)/python -m tests.benchmarks.model --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
 install: .venv/installed  ## the local environment alone
 
