@@ -119,7 +119,8 @@ def test_new_items_are_those_that_nobody_touched(whole: Tried) -> None:
     new = whole.store.read_night(TABLES["output.new_item_recommendations"], AS_OF).toPandas()
     text = whole.store.read_night(TABLES["gold.item_text"], AS_OF).toPandas().set_index("item_id")
     assert text.loc[new["item_id"], "is_cold"].all()
-    assert new["score"].between(0, 1).all()
+    assert new.loc[new["source"] == "towers", "score"].between(0, 1).all()
+    assert new.sort_values(["user_id", "rank"]).groupby("user_id")["score"].is_monotonic_decreasing.all()
 
 
 def test_the_same_date_again_changes_no_row(spark: SparkSession, whole: Tried) -> None:
