@@ -81,8 +81,8 @@ def _carried(anchors_UK: np.ndarray, models: SourceModels) -> np.ndarray:
     return carried_UM
 
 
-def new_item_function(folder: str, settings: CandidateSettings):  # type: ignore[no-untyped-def]
-    """The mapInPandas function from users' rows of R to their best new items (user_id, item_id, score, rank)."""
+def new_item_function(folder: str, count: int, settings: CandidateSettings):  # type: ignore[no-untyped-def]
+    """The mapInPandas function from users' rows of R to their `count` best new items: user_id, item_id, score, rank."""
 
     def score(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         models = load_models(folder)
@@ -91,7 +91,7 @@ def new_item_function(folder: str, settings: CandidateSettings):  # type: ignore
                 block = rows.iloc[start : start + settings.block_users]
                 damped_UM = damped(to_csr(block["items"], block["weights"], len(models.ids_M)))
                 anchors_UK = anchor_scores(_dense(damped_UM @ models.weights_MM), damped_UM, models, settings)
-                found = best(anchors_UK @ models.transfer_KN, settings.text_transfer.new_items)
+                found = best(anchors_UK @ models.transfer_KN, count)
                 yield ranked(block[["user_id"]], models.new_ids_N, *found)
 
     return score

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 
@@ -25,6 +26,20 @@ log = logging.getLogger(__name__)
 SECONDS_PER_DAY = 86_400.0
 
 
+@dataclass(frozen=True)
+class Catalogue:
+    """M items with an interaction and N that nobody has touched: ids and vectors under the champion."""
+
+    ids_M: np.ndarray
+    vectors_MD: np.ndarray
+    new_ids_N: np.ndarray
+    new_vectors_ND: np.ndarray
+
+    def without_new(self) -> Catalogue:
+        """For an earlier cut-off: what is new tonight is no matter there."""
+        return Catalogue(self.ids_M, self.vectors_MD, self.new_ids_N[:0], self.new_vectors_ND[:0])
+
+
 def candidates(
     interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, histories: DataFrame,
     item_text: DataFrame, item_embeddings: DataFrame, user_embeddings: DataFrame, models: DataFrame, night: Night,
@@ -41,19 +56,13 @@ def candidates(
     new = _numbered(_newest(item_text, night), items.count()).persist()
     every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
-    vectors = _item_vectors(items.unionByName(new), item_text, item_embeddings, models, night)
-    ids_M, ids_N = (
-        np.array([r.item_id for r in x.orderBy("item").collect()], dtype=object)
-        for x in (items, new)  # bound: the catalogue
-    )
+    catalogue = _catalogue(items, new, item_text, item_embeddings, models, night)
     folders: dict[pd.Timestamp, str] = {}
     factors: list[DataFrame] = []
     for cutoff in (night.cutoff, *night.window_cutoffs):
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
         is_tonight = cutoff == night.cutoff
-        known, fresh = vectors[: len(ids_M)], vectors[len(ids_M) :]
-        nobody_had = (ids_N, fresh) if is_tonight else (ids_N[:0], fresh[:0])
-        folder, users, near = _fit(at, cutoff, ids_M, known, *nobody_had, night)
+        folder, users, near = _fit(at, cutoff, catalogue if is_tonight else catalogue.without_new(), night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
         if is_tonight:
@@ -63,16 +72,16 @@ def candidates(
     blended = rows.mapInPandas(block_function(folders, night.settings.candidates), schema)
     holders = rows.where((F.col("cutoff") == F.lit(night.cutoff)) & (F.size("items") > 0))
     found = holders.select("user_id", "items", "weights").mapInPandas(
-        new_item_function(tonight, night.settings.candidates), "user_id string, item_id string, score float, rank int"
+        new_item_function(tonight, night.settings.ranking.new_items, night.settings.candidates),
+        "user_id string, item_id string, score float, rank int",
     )
     return {"candidates": blended, "item_neighbours": nearest, "new_item_candidates": found}
 
 
 def _numbered(items: DataFrame, first: int = 0) -> DataFrame:
     """(item_id, item): numbered from `first` on by their ids."""
-    number = (
-        F.row_number().over(Window.orderBy("item_id")) - 1 + first
-    )  # one row an item: a catalogue, not a clickstream
+    # One window over all rows: an item has one, so it is a catalogue and no clickstream.
+    number = F.row_number().over(Window.orderBy("item_id")) - 1 + first
     return items.select("item_id", number.cast("int").alias("item"))
 
 
@@ -92,11 +101,10 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
 
 
 def _fit(
-    at: DataFrame, cutoff: datetime, ids_M: np.ndarray, vectors_MD: np.ndarray, new_ids_N: np.ndarray,
-    new_ND: np.ndarray, night: Night,
-) -> tuple[str, DataFrame | None, DataFrame]:  # fmt: skip
+    at: DataFrame, cutoff: datetime, catalogue: Catalogue, night: Night
+) -> tuple[str, DataFrame | None, DataFrame]:
     """Fit the sources at one cut-off: the folder of their files, the users' factors, the nearest items."""
-    settings, items = night.settings.candidates, len(ids_M)
+    settings, items = night.settings.candidates, len(catalogue.ids_M)
     rows = at.groupBy("user_id").agg(
         F.collect_list("item").alias("items"), F.collect_list(F.sqrt(F.least("weight", F.lit(3.0)))).alias("weights")
     )
@@ -110,18 +118,20 @@ def _fit(
     )  # fmt: skip
     pool = rows.orderBy(F.xxhash64("user_id"), "user_id").limit(settings.user_neighbours.pool).toPandas()
     pool_PM = unit_rows(item_neighbours.to_csr(pool["items"], pool["weights"], items)).tocsr()
-    anchors_K, transfer_KM, transfer_KN = text_transfer.fit(popular_M, vectors_MD, new_ND, settings)
+    anchors_K, transfer_KM, transfer_KN = text_transfer.fit(
+        popular_M, catalogue.vectors_MD, catalogue.new_vectors_ND, settings
+    )
     fitted = SourceModels(
-        ids_M,
+        catalogue.ids_M,
         popular_M > 0,
         popular_M,
         item_neighbours.fit(near, str(folder / "gram"), items, settings.item_neighbours),
         factors_MF,
-        vectors_MD,
+        catalogue.vectors_MD,
         pool_PM,
         anchors_K,
         transfer_KM,
-        new_ids_N,
+        catalogue.new_ids_N,
         transfer_KN,
     )
     log.info("sources fitted at %s: %d of %d items", cutoff, int(fitted.is_known_M.sum()), items)
@@ -136,6 +146,15 @@ def _popularity(at: DataFrame, cutoff: datetime, items: int, night: Night) -> np
     popular_M = np.zeros(items, np.float32)
     popular_M[summed["item"]] = summed["v"]
     return popular_M
+
+
+def _catalogue(
+    items: DataFrame, new: DataFrame, item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame, night: Night
+) -> Catalogue:
+    """Both kinds with their vectors. Bound on the driver: the catalogue, and text_transfer.max_new new items."""
+    vectors = _item_vectors(items.unionByName(new), item_text, item_embeddings, models, night)
+    ids, new_ids = (np.array([r.item_id for r in x.orderBy("item").collect()], dtype=object) for x in (items, new))
+    return Catalogue(ids, vectors[: len(ids)], new_ids, vectors[len(ids) :])
 
 
 def _item_vectors(

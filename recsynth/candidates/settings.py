@@ -65,7 +65,6 @@ class TextTransferSettings(Section):
         "floats are held in memory.",
     )
     depth: int = Field(50, ge=0, description="Items that it proposes to a user.")
-    new_items: int = Field(50, ge=0, description="Items without an interaction that it proposes to a user.")
 
 
 class PopularSettings(Section):

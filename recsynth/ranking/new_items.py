@@ -36,9 +36,7 @@ def new_items(
     vectors = item_embeddings.where((F.col("model_version") == best.model_version) & (F.col("kind") == "item"))
     known = item_text.join(vectors, on="content_hash", how="inner")
     new = known.where(F.expr(settings.item_filter) & F.col("is_cold"))
-    carried = new_item_candidates.where(F.col("rank") <= settings.new_items).withColumn(
-        "source", F.lit("text_transfer")
-    )
+    carried = new_item_candidates.withColumn("source", F.lit("text_transfer"))
     users = user_embeddings.where(F.col("cutoff") == F.lit(night.cutoff)).select("user_id", "vector")
     others = users.join(carried.select("user_id").distinct(), on="user_id", how="left_anti")
     scale, bias = link(night.models.parent / best.path)

@@ -28,7 +28,7 @@ from recsynth.training.encoding import TextEncoding
 from recsynth.training.losses import LOSSES, linear_autoencoder, sampled_softmax
 from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
-from recsynth.training.shards import Batch, Texts, read_labels, read_texts, user_batches
+from recsynth.training.shards import Batch, Texts, read_labels, read_texts, sampled_positives, user_batches
 from recsynth.training.together import agree, average_gradients, rank, world_size
 
 log = logging.getLogger(__name__)
@@ -292,14 +292,3 @@ class Trainer:
 
     def _load(self, path: Path) -> None:
         self.model.load_state_dict(load_file(path, device=str(device())))
-
-
-def sampled_positives(batch: Batch, items_M: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which sampled items each user has, (B, M) of 0 and 1, and which history places those are, (B, L)."""
-    column = np.full(max(items, batch.texts_BL.max(initial=0) + 1), -1)
-    column[items_M] = np.arange(len(items_M))
-    place_BL = np.where(batch.types_BL > 0, column[batch.texts_BL], -1)
-    positives_BM = np.zeros((len(batch.texts_BL), len(items_M)), np.float32)
-    rows, places = np.nonzero(place_BL >= 0)
-    positives_BM[rows, place_BL[rows, places]] = 1.0
-    return positives_BM, place_BL >= 0

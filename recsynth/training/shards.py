@@ -64,6 +64,17 @@ def user_batches(folder: Path, rank: int, world_size: int, size: int, length: in
             yield _padded(mine.take(pa.array(order[start : start + size])), length)
 
 
+def sampled_positives(batch: Batch, items_M: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which sampled items each user has, (B, M) of 0 and 1, and which history places those are, (B, L)."""
+    column = np.full(max(items, batch.texts_BL.max(initial=0) + 1), -1)
+    column[items_M] = np.arange(len(items_M))
+    place_BL = np.where(batch.types_BL > 0, column[batch.texts_BL], -1)
+    positives_BM = np.zeros((len(batch.texts_BL), len(items_M)), np.float32)
+    rows, places = np.nonzero(place_BL >= 0)
+    positives_BM[rows, place_BL[rows, places]] = 1.0
+    return positives_BM, place_BL >= 0
+
+
 def _padded(table: pa.Table, length: int) -> Batch:
     columns = [table[c].to_pylist() for c in ("texts", "types", "ages")]
     rows = len(columns[0])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+import torch
 
+from recsynth.training.loop import Trainer
 from recsynth.training.settings import TrainingSettings
-from tests.model.tiny import COLOURS
+from recsynth.training.shards import Batch, user_batches
+from tests.model.tiny import COLOURS, tiny_model
 
 ITEMS_PER_COLOUR = 10
 ITEMS = len(COLOURS) * ITEMS_PER_COLOUR
@@ -51,3 +56,32 @@ def quick(**changes: object) -> TrainingSettings:
         "min_users": 2, "history_length": 8, "processes": 1, "dropout": 0.0,
     }  # fmt: skip
     return TrainingSettings.model_validate(values | changes)
+
+
+def trainer(folder: Path, **changes: object) -> Trainer:
+    """A trainer of the tiny model on planted shards below `folder`, made there if absent."""
+    shards = folder / "shards"
+    if not shards.exists():
+        write_planted(shards)
+    torch.manual_seed(0)
+    return Trainer(tiny_model(folder / "encoder"), shards, quick(**changes), seed=3)
+
+
+def batches(made: Trainer) -> Iterator[Batch]:
+    """Batches of its shards, thirty users each."""
+    return user_batches(made.folder, 0, 1, 30, 8, 1)
+
+
+def run_until_killed(made: Trainer, checkpoints: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train until this many steps are made, then die as by Ctrl-C."""
+    take = made._step
+
+    def killed(*batches: Batch) -> None:
+        if made.progress.step == step:
+            raise KeyboardInterrupt
+        take(*batches)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(made, "_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made.run(checkpoints)

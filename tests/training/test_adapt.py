@@ -12,20 +12,17 @@ from recsynth.errors import ModelError
 from recsynth.model.folder import ENCODER, read_model, write_model
 from recsynth.training.adapt import Adaptation, layers_of
 from recsynth.training.loop import Trainer
-from recsynth.training.shards import Batch
 from tests.model.tiny import COLOURS, tiny_model
-from tests.training.planted import quick, text_of, write_planted
+from tests.training import planted
+from tests.training.planted import quick, run_until_killed, text_of
 
 ADAPTERS = ["lora", "adalora", "ia3"]
 TEXTS = [text_of(i) for i in range(12)] + COLOURS
 
 
 def trainer(folder: Path, **changes: object) -> Trainer:
-    if not (folder / "shards").exists():
-        write_planted(folder / "shards")
-    torch.manual_seed(0)
     defaults: dict[str, object] = {"adapter_rank": 4, "learning_rate": 3e-2}
-    return Trainer(tiny_model(folder / "encoder"), folder / "shards", quick(**(defaults | changes)), seed=3)
+    return planted.trainer(folder, **(defaults | changes))
 
 
 def learning(made: Trainer) -> dict[str, int]:
@@ -102,19 +99,10 @@ def test_adalora_cuts_to_the_mean_rank_and_holds_it_after_a_resume(
 ) -> None:
     # 30 steps end their cut at the 20th; killed at 25, it goes on from the checkpoint of that step.
     settings = {"adaptation": "adalora", "adapter_rank": 2, "max_steps": 30}
-    made, step = trainer(tmp_path, **settings), Trainer._step
+    made = trainer(tmp_path, **settings)
     assert made.adaptation.penalty().item() > 0  # type: ignore[union-attr]
     assert kept_ranks(made) == 0
-
-    def killed(self: Trainer, *batches: Batch) -> None:
-        if self.progress.step == 26:
-            raise KeyboardInterrupt
-        step(self, *batches)
-
-    monkeypatch.setattr(Trainer, "_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        made.run(tmp_path / "checkpoints")
-    monkeypatch.undo()
+    run_until_killed(made, tmp_path / "checkpoints", 26, monkeypatch)
     # Four maps start with rank 4 and may keep 8 of 16.
     assert kept_ranks(made) == 8
     again = trainer(tmp_path, **settings)
@@ -134,17 +122,8 @@ def test_a_killed_training_with_adapters_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adaptation: str, stop: int
 ) -> None:
     settings = {"adaptation": adaptation, "validate_steps": 2, "max_steps": 16}
-    made, step = trainer(tmp_path, **settings), Trainer._step
-
-    def killed(self: Trainer, *batches: Batch) -> None:
-        if self.progress.step == stop:
-            raise KeyboardInterrupt
-        step(self, *batches)
-
-    monkeypatch.setattr(Trainer, "_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        made.run(tmp_path / "checkpoints")
-    monkeypatch.undo()
+    made = trainer(tmp_path, **settings)
+    run_until_killed(made, tmp_path / "checkpoints", stop, monkeypatch)
     again = trainer(tmp_path, **settings)
     progress = again.run(tmp_path / "checkpoints")
     assert [p["step"] for p in progress.curve] == list(range(1, 17))

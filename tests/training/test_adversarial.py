@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from recsynth.training.adversarial import ADVERSARIES, awp, fgm
 from tests.model.tiny import tiny_model
-from tests.training.test_loop import batches, trainer
+from tests.training.planted import batches, trainer
 
 WORDS = "text.encoder.embeddings.word_embeddings.weight"
 
@@ -19,17 +20,24 @@ def words_of(model: nn.Module) -> nn.Parameter:
     return dict(model.named_parameters())[WORDS]
 
 
-def test_fgm_pushes_the_words_by_epsilon_along_the_gradient_and_adds_both_gradients(tmp_path: Path) -> None:
-    # L = |E|^2 / 2 has the gradient E, at E + r the gradient E + r, with r = 0.5 E / |E|.
-    model = tiny_model(tmp_path)
-    words = words_of(model)
-    before, seen = words.detach().clone(), []
+def half_square(words: nn.Parameter, seen: list[torch.Tensor]) -> Callable[[], float]:
+    """L = |E|^2 / 2, whose gradient is E itself; where it is taken is kept in `seen`."""
 
     def backward() -> float:
         seen.append(words.detach().clone())
         loss = words.square().sum() / 2
         loss.backward()
         return loss.item()
+
+    return backward
+
+
+def test_fgm_pushes_the_words_by_epsilon_along_the_gradient_and_adds_both_gradients(tmp_path: Path) -> None:
+    # The gradient at E is E, at E + r it is E + r, with r = 0.5 E / |E|.
+    model = tiny_model(tmp_path)
+    words = words_of(model)
+    before, seen = words.detach().clone(), []
+    backward = half_square(words, seen)
 
     assert fgm(model, 0.5, backward) == pytest.approx((before.square().sum() / 2).item())
     push = 0.5 * before / before.norm()
@@ -43,12 +51,7 @@ def test_awp_pushes_each_matrix_by_its_share_and_keeps_the_pushed_gradient_alone
     model = tiny_model(tmp_path)
     words = words_of(model)
     before, seen = words.detach().clone(), []
-
-    def backward() -> float:
-        seen.append(words.detach().clone())
-        loss = words.square().sum() / 2
-        loss.backward()
-        return loss.item()
+    backward = half_square(words, seen)
 
     awp(model, 0.5, backward)
     # g is E itself, so that |E| g / |g| = E: the matrix is pushed to one and a half times itself.

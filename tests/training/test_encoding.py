@@ -11,8 +11,7 @@ from recsynth.training.adapt import layers_of
 from recsynth.training.encoding import TextEncoding
 from recsynth.training.loop import Trainer
 from tests.model.tiny import tiny_model
-from tests.training.planted import quick
-from tests.training.test_loop import batches, trainer
+from tests.training.planted import batches, quick, trainer
 
 TEXTS = ["red thing1 thing2 thing3", "blue", "red 红色 thing4", "gold thing7", "thing9 thing8"]
 

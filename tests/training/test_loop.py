@@ -8,19 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from recsynth.training.loop import Trainer, sampled_positives
-from recsynth.training.shards import Batch
-from tests.model.tiny import tiny_model
-from tests.training.planted import quick, write_planted
-
-
-def trainer(folder: Path, **changes: object) -> Trainer:
-    shards = folder / "shards"
-    if not shards.exists():
-        write_planted(shards)
-    torch.manual_seed(0)
-    model = tiny_model(folder / "encoder")
-    return Trainer(model, shards, quick(**changes), seed=3)
+from recsynth.training.loop import Trainer
+from recsynth.training.shards import Batch, sampled_positives
+from tests.training.planted import batches, run_until_killed, trainer
 
 
 @pytest.mark.parametrize(
@@ -68,12 +58,6 @@ def test_frozen_layers_stay_and_the_others_move(tmp_path: Path) -> None:
     assert not any("layer.0." in k or "embeddings" in k for k in moved)
 
 
-def batches(made: Trainer):  # type: ignore[no-untyped-def]
-    from recsynth.training.shards import user_batches
-
-    return user_batches(made.folder, 0, 1, 30, 8, 1)
-
-
 def test_patience_ends_what_does_not_improve(tmp_path: Path) -> None:
     # A learning rate this small moves no list, so no validation is better than the first.
     made = trainer(tmp_path, learning_rate=1e-12, head_learning_rate=1e-12, patience=2, validate_steps=1)
@@ -85,17 +69,8 @@ def test_the_time_budget_ends_it(tmp_path: Path) -> None:
 
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made, step = trainer(tmp_path), Trainer._step
-
-    def killed(self: Trainer, *batches: Batch) -> None:
-        if self.progress.step == 7:
-            raise KeyboardInterrupt
-        step(self, *batches)
-
-    monkeypatch.setattr(Trainer, "_step", killed)
-    with pytest.raises(KeyboardInterrupt):
-        made.run(tmp_path / "checkpoints")
-    monkeypatch.undo()
+    made = trainer(tmp_path)
+    run_until_killed(made, tmp_path / "checkpoints", 7, monkeypatch)
     progress = trainer(tmp_path).run(tmp_path / "checkpoints")
     assert [p["step"] for p in progress.curve] == list(range(1, 21))
     assert progress.curve[:5] == made.progress.curve[:5]

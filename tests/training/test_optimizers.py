@@ -10,8 +10,7 @@ import torch
 from recsynth.training.adapt import Adaptation
 from recsynth.training.optimizers import make_optimizer
 from tests.model.tiny import tiny_model
-from tests.training.planted import quick
-from tests.training.test_loop import batches, trainer
+from tests.training.planted import batches, quick, trainer
 
 
 def peaks(folder: Path, **changes: object) -> dict[str, float]:
