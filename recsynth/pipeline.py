@@ -7,6 +7,7 @@ from recsynth.candidates.candidates import candidates
 from recsynth.evaluation.evaluate import evaluate
 from recsynth.gold.histories import histories
 from recsynth.gold.interactions import interactions
+from recsynth.gold.item_demand import item_demand
 from recsynth.gold.item_text import item_text
 from recsynth.gold.query_items import query_items
 from recsynth.inference.embed_texts import embed_texts
@@ -51,6 +52,7 @@ STAGES: tuple[Stage, ...] = (
         interactions,
     ),
     Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
+    Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
     Stage(
@@ -89,6 +91,7 @@ STAGES: tuple[Stage, ...] = (
             "gold.window_labels",
             "gold.histories",
             "gold.item_text",
+            "gold.item_demand",
             "model.item_embeddings",
             "model.user_embeddings",
             "model.models",
@@ -104,6 +107,7 @@ STAGES: tuple[Stage, ...] = (
             "gold.interactions",
             "gold.window_interactions",
             "gold.window_labels",
+            "gold.item_demand",
             "silver.events",
         ),
         ("rank.features",),

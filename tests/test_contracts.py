@@ -17,6 +17,7 @@ from recsynth.stage import Night
 from recsynth.tables.gold import (
     HISTORIES,
     INTERACTIONS,
+    ITEM_DEMAND,
     ITEM_TEXT,
     QUERY_ITEMS,
     WINDOW_HISTORIES,
@@ -33,8 +34,8 @@ from tests.rows import events, item_record, item_records, night, table
 AS_OF = date(2024, 5, 1)
 USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
-    "items", "reviews", "interactions", "histories", "query_items", "item_text", "embed_texts", "embed_users",
-    "features", "new_items", "similar_items", "search_results",
+    "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
+    "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
 )  # fmt: skip
 
 
@@ -81,6 +82,10 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         "item_text": table(spark, ITEM_TEXT, [
             {"item_id": i, "text": f"red {i}", "content_hash": f"h{i}", "title": i, "available": True,
              "first_seen": past, "is_cold": i.startswith("new")} for i in ITEMS
+        ]),
+        "item_demand": table(spark, ITEM_DEMAND, [
+            {"cutoff": c, "item_id": i, "demand_7": 1.0, "demand_180": 0.5, "trend": 1.5}
+            for c in (past, at.cutoff) for i in ITEMS[:3]
         ]),
         "item_embeddings": table(spark, ITEM_EMBEDDINGS, vectors),
         "user_embeddings": table(spark, USER_EMBEDDINGS, [

@@ -35,8 +35,8 @@ AT = datetime(2025, 4, 17, tzinfo=UTC)
 ROWS: dict[str, dict[str, Any]] = {
     "output.recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 1.0, "sources": ["als"],
                                "reason": "Bought often.", "reason_items": [], "model_version": "m"},
-    "output.new_item_recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 0.5, "reason": "New.",
-                                        "reason_items": [], "model_version": "m"},
+    "output.new_item_recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 0.5,
+                                        "source": "towers", "reason": "New.", "reason_items": [], "model_version": "m"},
     "output.similar_items": {"item_id": "x", "rank": 1, "similar_item_id": "y", "score": 0.5, "model_version": "m"},
     "output.search_results": {"query": "q", "rank": 1, "item_id": "x", "score": 0.5, "model_version": "m"},
     "gold.interactions": {"user_id": "u", "item_id": "x", "weight": 1.0, "views": 0, "carts": 0, "purchases": 1,

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from recsynth.candidates import user_neighbours
 from recsynth.candidates.item_neighbours import to_csr
 from recsynth.candidates.models import SourceModels, load_models
-from recsynth.candidates.settings import CandidateSettings
+from recsynth.candidates.settings import CandidateSettings, TrendingSettings
 from recsynth.model.top_k import best, ranked
 from recsynth.tables.rank import CANDIDATES, SOURCES
 
@@ -47,11 +47,13 @@ def source_scores(
     ones = rows["last"].map(lambda last: np.ones(len(last), np.float32))
     last_UM = to_csr(rows["last"], ones, len(models.ids_M))
     has_row_U = np.diff(x_UM.indptr) > 0
-    damped_UM = damped(x_UM)
-    neighbours_UM = _dense(damped_UM @ models.weights_MM)
-    anchors_UK = anchor_scores(neighbours_UM, damped_UM, models, settings)
+    damped_UM, own_UM = damped(x_UM), x_UM.toarray()
+    # Fitted on damped R, applied to R itself: what was bought five times says more of the user than of the items.
+    neighbours_UM = _dense(x_UM @ models.weights_MM)
+    anchors_UK = anchor_scores(_dense(damped_UM @ models.weights_MM), damped_UM, models, settings)
     return {
         "item_neighbours": _known(neighbours_UM, has_row_U),
+        "trending": _known(trending(neighbours_UM, own_UM, models.trend_M, settings.trending), has_row_U),
         "last_basket": _known(np.asarray(last_UM @ models.weights_MM), np.diff(last_UM.indptr) > 0),
         "als": _products(rows["als_vector"], models.factors_MF),
         "user_neighbours": _known(
@@ -60,8 +62,19 @@ def source_scores(
         "text": _products(rows["text_vector"], models.vectors_MD),
         "text_transfer": _known(_carried(anchors_UK, models), has_row_U),
         "popular": np.tile(models.popular_M, (len(rows), 1)),
-        "repeat": _known(x_UM.toarray(), has_row_U),
+        "repeat": _known(own_UM, has_row_U),
     }
+
+
+def trending(
+    neighbours_UM: np.ndarray, own_UM: np.ndarray, trend_M: np.ndarray, settings: TrendingSettings
+) -> np.ndarray:
+    """Neighbours' scores and the user's own R (both U, M), each times a power of the item's trend."""
+    score_UM: np.ndarray = (
+        np.maximum(neighbours_UM, 0) * trend_M**settings.power
+        + settings.own_weight * own_UM * trend_M**settings.own_power
+    )
+    return score_UM
 
 
 def anchor_scores(
@@ -106,20 +119,16 @@ def propose(
     scores: dict[str, np.ndarray], is_seen_M: np.ndarray, is_known_M: np.ndarray, settings: CandidateSettings
 ) -> dict[int, list[str]]:
     """Index of each candidate to the sources that propose it, for one user."""
-    depths = {
-        "item_neighbours": settings.item_neighbours.depth, "last_basket": settings.last_basket.depth,
-        "als": settings.als.depth, "user_neighbours": settings.user_neighbours.depth, "text": settings.text.depth,
-        "text_transfer": settings.text_transfer.depth, "popular": settings.popular.depth,
-        "repeat": settings.repeat.depth,
-    }  # fmt: skip
+    depths: dict[str, int] = {source: getattr(settings, source).depth for source in SOURCES}
     proposed: dict[int, list[str]] = {}
     for source, depth in depths.items():
         for item in _top(np.where(is_known_M, scores[source], np.nan), depth, source == "repeat"):
             proposed.setdefault(int(item), []).append(source)
-    unseen_M = np.where(is_known_M & ~is_seen_M, scores["item_neighbours"], np.nan)
-    for item in _top(unseen_M, settings.item_neighbours.unseen_depth, False):
-        if "item_neighbours" not in proposed.setdefault(int(item), []):
-            proposed[int(item)].append("item_neighbours")
+    further = {"item_neighbours": settings.item_neighbours.unseen_depth, "trending": settings.trending.unseen_depth}
+    for source, depth in further.items():
+        for item in _top(np.where(is_known_M & ~is_seen_M, scores[source], np.nan), depth, False):
+            if source not in proposed.setdefault(int(item), []):
+                proposed[int(item)].append(source)
     return proposed
 
 
@@ -163,7 +172,7 @@ def because(x_1M: sp.csr_matrix, chosen_C: np.ndarray, models: SourceModels) -> 
         return [None] * len(chosen_C)
     rows = models.weights_MM[x_1M.indices]
     weights_HC = np.asarray(rows[:, chosen_C].todense()) if sp.issparse(rows) else np.asarray(rows)[:, chosen_C]
-    adds_HC = damped(x_1M).data[:, None] * weights_HC
+    adds_HC = x_1M.data[:, None] * weights_HC
     most_C = adds_HC.argmax(0)
     return [models.ids_M[x_1M.indices[h]] if adds_HC[h, c] > 0 else None for c, h in enumerate(most_C)]
 

@@ -42,27 +42,30 @@ class Catalogue:
 
 def candidates(
     interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, histories: DataFrame,
-    item_text: DataFrame, item_embeddings: DataFrame, user_embeddings: DataFrame, models: DataFrame, night: Night,
+    item_text: DataFrame, item_demand: DataFrame, item_embeddings: DataFrame, user_embeddings: DataFrame,
+    models: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Propose items for every user tonight, and for the labelled users of each training window.
 
-    Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text and
-    model.*; writes rank.candidates, rank.item_neighbours and rank.new_item_candidates. A source at a cut-off
-    has seen nothing after it. What reaches the driver is bounded by the catalogue: item pairs of the Gram
-    matrix up to max_items, item factors, vectors, popularity, pairs of text_transfer.max_anchors items; and by
-    user_neighbours.pool users' rows of R.
+    Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text,
+    gold.item_demand and model.*; writes rank.candidates, rank.item_neighbours and rank.new_item_candidates.
+    A source at a cut-off has seen nothing after it. What reaches the driver is bounded by the catalogue: item
+    pairs of the Gram matrix up to max_items, item factors, vectors, popularity, trends, pairs of
+    text_transfer.max_anchors items; and by user_neighbours.pool users' rows of R.
     """
     items = _numbered(item_text.where("available and not is_cold")).persist()
     new = _numbered(_newest(item_text, night), items.count()).persist()
     every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
+    trends = item_demand.join(F.broadcast(items), on="item_id", how="inner").select("cutoff", "item", "trend")
     catalogue = _catalogue(items, new, item_text, item_embeddings, models, night)
     folders: dict[pd.Timestamp, str] = {}
     factors: list[DataFrame] = []
     for cutoff in (night.cutoff, *night.window_cutoffs):
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
         is_tonight = cutoff == night.cutoff
-        folder, users, near = _fit(at, cutoff, catalogue if is_tonight else catalogue.without_new(), night)
+        trend = trends.where(F.col("cutoff") == F.lit(cutoff))
+        folder, users, near = _fit(at, trend, cutoff, catalogue if is_tonight else catalogue.without_new(), night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
         if is_tonight:
@@ -101,7 +104,7 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
 
 
 def _fit(
-    at: DataFrame, cutoff: datetime, catalogue: Catalogue, night: Night
+    at: DataFrame, trend: DataFrame, cutoff: datetime, catalogue: Catalogue, night: Night
 ) -> tuple[str, DataFrame | None, DataFrame]:
     """Fit the sources at one cut-off: the folder of their files, the users' factors, the nearest items."""
     settings, items = night.settings.candidates, len(catalogue.ids_M)
@@ -125,6 +128,7 @@ def _fit(
         catalogue.ids_M,
         popular_M > 0,
         popular_M,
+        _of_items(trend.select("item", F.col("trend").alias("v")), items, 1.0),
         item_neighbours.fit(near, str(folder / "gram"), items, settings.item_neighbours),
         factors_MF,
         catalogue.vectors_MD,
@@ -142,10 +146,15 @@ def _popularity(at: DataFrame, cutoff: datetime, items: int, night: Night) -> np
     """Users of each item, each halved every half-life since the pair's last event."""
     half_life = night.settings.candidates.popular.half_life_days
     age = (F.lit(cutoff).cast("double") - F.col("last_ts").cast("double")) / SECONDS_PER_DAY
-    summed = at.groupBy("item").agg(F.sum(F.pow(F.lit(2.0), -age / half_life)).alias("v")).toPandas()
-    popular_M = np.zeros(items, np.float32)
-    popular_M[summed["item"]] = summed["v"]
-    return popular_M
+    return _of_items(at.groupBy("item").agg(F.sum(F.pow(F.lit(2.0), -age / half_life)).alias("v")), items, 0.0)
+
+
+def _of_items(values: DataFrame, items: int, missing: float) -> np.ndarray:
+    """(item, v) rows as an array (M,). Bound on the driver: the catalogue."""
+    found = values.toPandas()
+    values_M = np.full(items, missing, np.float32)
+    values_M[found["item"]] = found["v"]
+    return values_M
 
 
 def _catalogue(

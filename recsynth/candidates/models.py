@@ -15,12 +15,13 @@ Weights: TypeAlias = np.ndarray | sp.csr_matrix
 
 @dataclass(frozen=True)
 class SourceModels:
-    """Over M items: ids, which are known at the cut-off, popularity, item weights, factors, vectors, the user pool;
-    and the carrying over by text from K anchors to the M items and to N items that nobody has touched."""
+    """Over M items: ids, which are known at the cut-off, popularity, trend, item weights, factors, vectors, the user
+    pool; and the carrying over by text from K anchors to the M items and to N items that nobody has touched."""
 
     ids_M: np.ndarray
     is_known_M: np.ndarray
     popular_M: np.ndarray
+    trend_M: np.ndarray
     weights_MM: Weights
     factors_MF: np.ndarray
     vectors_MD: np.ndarray
@@ -36,6 +37,7 @@ class SourceModels:
         arrays = {
             "known": self.is_known_M,
             "popular": self.popular_M,
+            "trend": self.trend_M,
             "factors": self.factors_MF,
             "vectors": self.vectors_MD,
             "anchors": self.anchors_K,
@@ -60,7 +62,7 @@ def load_models(folder: str) -> SourceModels:
     path = Path(folder)
     read = {
         n: np.load(path / f"{n}.npy", mmap_mode="r", allow_pickle=False)
-        for n in ("known", "popular", "factors", "vectors", "anchors", "transfer", "transfer_new")
+        for n in ("known", "popular", "trend", "factors", "vectors", "anchors", "transfer", "transfer_new")
     }
     is_dense = (path / "weights.npy").exists()
     weights = (
@@ -70,6 +72,6 @@ def load_models(folder: str) -> SourceModels:
     )
     ids, new_ids = (np.load(path / f"{n}.npy", allow_pickle=False).astype(object) for n in ("ids", "new_ids"))
     return SourceModels(
-        ids, read["known"], read["popular"], weights, read["factors"], read["vectors"],
+        ids, read["known"], read["popular"], read["trend"], weights, read["factors"], read["vectors"],
         sp.load_npz(path / "pool.npz"), read["anchors"], read["transfer"], new_ids, read["transfer_new"],
     )  # fmt: skip

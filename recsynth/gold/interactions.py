@@ -36,7 +36,7 @@ def matrix(events: DataFrame, cutoffs: list[datetime], gold: GoldSettings) -> Da
     """R at each cut-off, one row per (cutoff, user, item) with R_ij > 0."""
     event_type, quantity = F.col("event_type"), F.coalesce("quantity", F.lit(1))
     is_purchase, is_return = event_type == "purchase", event_type == "return"
-    decayed = _weight_of(gold) * F.pow(F.lit(2.0), -_age_days() / F.lit(gold.half_life_days))
+    decayed = weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
     pairs = (
         at_cutoffs(events, cutoffs)
         .groupBy("cutoff", "user_id", "item_id")
@@ -86,10 +86,12 @@ def at_cutoffs(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:
     return events.withColumn("cutoff", each).where("ts < cutoff")
 
 
-def _age_days() -> Column:
+def age_days() -> Column:
+    """Age of `ts` at `cutoff`, in days."""
     return (F.col("cutoff").cast("double") - F.col("ts").cast("double")) / SECONDS_PER_DAY
 
 
-def _weight_of(gold: GoldSettings) -> Column:
+def weight_of(gold: GoldSettings) -> Column:
+    """What an event adds to R when it is new; 0 for a type that adds nothing."""
     weights = F.create_map(*(F.lit(x) for pair in gold.event_weights.items() for x in pair))
     return F.coalesce(weights[F.col("event_type")], F.lit(0.0))

@@ -36,6 +36,11 @@ class GoldSettings(Section):
 
     event_weights: dict[EventType, float] = Field(_WEIGHTS, description="What one event of each type adds to R_ij.")
     half_life_days: float = Field(180.0, gt=0, description="Age at which an event counts half in R, in days.")
+    trend_smoothing: float = Field(
+        0.2,
+        gt=0,
+        description="Added to both sides of an item's trend, in mean demand of an item: greater is nearer to 1.",
+    )
     history_events: int = Field(100, ge=1, description="Events kept of each user's history, the latest.")
     item_text_chars: int = Field(1000, ge=50, description="Longest item text, in characters; what is beyond is cut.")
     windows: WindowSettings = Field(default_factory=WindowSettings, description="Training windows of the ranker.")

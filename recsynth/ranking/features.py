@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.stage import Night
+from recsynth.tables.gold import DEMAND_HALF_LIVES
 from recsynth.tables.rank import FEATURE_ROWS, FEATURES
 
 SECONDS_PER_DAY = 86_400.0
@@ -16,12 +17,12 @@ DAYS = (7, 14, 28, 90)
 
 def features(
     candidates: DataFrame, interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame,
-    events: DataFrame, night: Night,
+    item_demand: DataFrame, events: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
     """Join what is known of pair, item and user before each cut-off to its candidates.
 
-    Reads rank.candidates, gold.interactions, gold.window_interactions, gold.window_labels and
-    silver.events; writes rank.features. What does not exist (the interval of a single purchase) is null:
+    Reads rank.candidates, gold.interactions, gold.window_interactions, gold.window_labels, gold.item_demand
+    and silver.events; writes rank.features. What does not exist (the interval of a single purchase) is null:
     the trees learn where a missing value goes.
     """
     cutoffs = [night.cutoff, *night.window_cutoffs]
@@ -32,6 +33,8 @@ def features(
     rows = (
         candidates.join(pairs, on=["cutoff", "user_id", "item_id"], how="left")
         .join(item_facts(trade, views(events, cutoffs)), on=["cutoff", "item_id"], how="left")
+        .join(_recent_pairs(trade), on=["cutoff", "user_id", "item_id"], how="left")
+        .join(_demand(item_demand), on=["cutoff", "item_id"], how="left")
         .join(user_facts(trade), on=["cutoff", "user_id"], how="left")
         .join(labels, on=["cutoff", "user_id", "item_id"], how="left")
     )
@@ -44,10 +47,11 @@ def features(
 
 
 def purchases(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:
-    """Purchases of people before each cut-off: cutoff, user_id, item_id, basket, age in days, price."""
+    """Purchases of people before each cut-off: cutoff, user_id, item_id, basket, age in days, price, units."""
     bought = events.where("event_type = 'purchase' and not is_bot and not is_near_duplicate")
     basket = F.coalesce("order_id", "event_id").alias("basket")
-    return _at(bought, cutoffs).select("cutoff", "user_id", "item_id", basket, _age().alias("age"), "price")
+    units = F.coalesce("quantity", F.lit(1)).alias("units")
+    return _at(bought, cutoffs).select("cutoff", "user_id", "item_id", basket, _age().alias("age"), "price", units)
 
 
 def views(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:
@@ -70,10 +74,13 @@ def item_facts(trade: DataFrame, viewed: DataFrame) -> DataFrame:
         F.max("age").alias("item_age_days"),
         F.min("age").alias("item_last_days"),
         F.log(F.avg("price").cast("double") + 0.01).alias("item_log_price"),
+        F.log(F.avg(F.when(F.col("age") < 28, F.col("price"))).cast("double") + 0.01).alias("log_price_28"),
+        F.log(F.avg("units")).alias("item_log_units"),
     )
     return (
         facts.join(buyers, on=["cutoff", "item_id"], how="left")
         .join(viewed, on=["cutoff", "item_id"], how="full")
+        .withColumn("item_price_change", F.col("log_price_28") - F.col("item_log_price"))
         .withColumn("item_trend_28", 2 * F.col("item_baskets_14") / (F.col("item_baskets_28") + 1))
         .withColumn("item_trend_90", 3 * F.col("item_baskets_28") / (F.col("item_baskets_90") + 1))
     )
@@ -86,6 +93,8 @@ def user_facts(trade: DataFrame) -> DataFrame:
     )
     rhythm = baskets.groupBy("cutoff", "user_id").agg(
         F.count("*").alias("user_baskets"),
+        F.max("age").alias("user_first_days"),
+        F.min_by("n", "age").alias("user_last_basket_items"),
         F.count_if(F.col("age") < 28).alias("user_baskets_28"),
         F.count_if(F.col("age") < 90).alias("user_baskets_90"),
         F.min("age").alias("user_last_days"),
@@ -103,6 +112,16 @@ def user_facts(trade: DataFrame) -> DataFrame:
     )
 
 
+def _recent_pairs(trade: DataFrame) -> DataFrame:
+    recent = trade.where(F.col("age") < 90).groupBy("cutoff", "user_id", "item_id")
+    return recent.agg(F.count_distinct("basket").alias("pair_purchases_90"))
+
+
+def _demand(item_demand: DataFrame) -> DataFrame:
+    renamed = {f"demand_{h}": f"item_demand_{h}" for h in DEMAND_HALF_LIVES} | {"trend": "item_trend"}
+    return item_demand.select("cutoff", "item_id", *renamed).withColumnsRenamed(renamed)
+
+
 def _pairs(every: DataFrame) -> DataFrame:
     first = (F.col("cutoff").cast("double") - F.col("first_ts").cast("double")) / SECONDS_PER_DAY
     last = (F.col("cutoff").cast("double") - F.col("last_ts").cast("double")) / SECONDS_PER_DAY
@@ -110,6 +129,7 @@ def _pairs(every: DataFrame) -> DataFrame:
     return every.select(
         "cutoff", "user_id", "item_id",
         F.col("weight").alias("pair_weight"), F.col("purchases").alias("pair_purchases"),
+        F.log1p("quantity").alias("pair_log_units"),
         F.col("views").alias("pair_views"), F.col("carts").alias("pair_carts"), last.alias("pair_last_days"),
         first.alias("pair_first_days"), F.when(F.col("purchases") > 1, interval).alias("pair_interval_days"),
     )  # fmt: skip
@@ -119,6 +139,7 @@ def _compared() -> dict[str, Column]:
     """Features that set pair, item and user against each other."""
     return {
         "pair_cycle": F.col("pair_last_days") / F.nullif("pair_interval_days", F.lit(0.0)),
+        "pair_cycle_of_user": F.col("pair_last_days") / F.nullif("user_interval_days", F.lit(0.0)),
         "pair_share": F.col("pair_purchases") / F.col("user_baskets"),
         "pair_last_against_user": F.col("pair_last_days") - F.col("user_last_days"),
         "price_against_user": F.col("item_log_price") - F.col("user_log_price"),

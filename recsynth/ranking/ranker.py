@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import operator
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -22,9 +25,10 @@ LIST = ["cutoff", "user_id"]
 
 @dataclass(frozen=True)
 class Fitted:
-    """The model of all windows, its trees, and NDCG@10 on the newest window while held out (None: nothing to hold)."""
+    """The models of all windows, one a seed, the trees of each, and NDCG@10 on the newest window while held out
+    (None: nothing to hold)."""
 
-    model: SparkXGBRankerModel
+    models: tuple[SparkXGBRankerModel, ...]
     trees: int
     validation_ndcg: float | None
 
@@ -33,9 +37,10 @@ def fit(rows: DataFrame, settings: RankerSettings, label_days: int, seed: int) -
     """Train on labelled feature rows; None where no list has both a purchase and another candidate.
 
     First without the newest window, which decides when to stop; a window whose labels (`label_days` long) reach
-    into the newest one is left out too, for it has seen part of the answer. Then on all windows with that
-    many trees. Where no earlier window is left, the newest one's lists are split by a hash of the user;
-    where that leaves a side empty, all trees are grown and there is no figure.
+    into the newest one is left out too, for it has seen part of the answer. Then on all windows with that many
+    trees, once for each of `ensemble` seeds: what they agree on is less of an accident. Where no earlier window
+    is left, the newest one's lists are split by a hash of the user; where that leaves a side empty, all trees
+    are grown and there is no figure.
     """
     lists = _learnable(rows, settings, seed).persist()
     try:
@@ -58,11 +63,15 @@ def _fit(lists: DataFrame, settings: RankerSettings, label_days: int, seed: int)
         by_user = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0
         marked = lists.where(is_newest).withColumn("is_validation", by_user)
     if marked.select("is_validation").distinct().count() < 2:
-        return Fitted(_ranker(settings, settings.trees, seed, early=False).fit(lists), settings.trees, None)
+        return Fitted(_ensemble(lists, settings, settings.trees, seed), settings.trees, None)
     booster = _ranker(settings, settings.trees, seed, early=True).fit(marked).get_booster()
     trees, figure = int(booster.best_iteration) + 1, float(booster.best_score)
     log.info("ranker: NDCG@10 %.4f among candidates of the newest window after %d trees", figure, trees)
-    return Fitted(_ranker(settings, trees, seed, early=False).fit(lists), trees, figure)
+    return Fitted(_ensemble(lists, settings, trees, seed), trees, figure)
+
+
+def _ensemble(lists: DataFrame, settings: RankerSettings, trees: int, seed: int) -> tuple[SparkXGBRankerModel, ...]:
+    return tuple(_ranker(settings, trees, seed + k, early=False).fit(lists) for k in range(settings.ensemble))
 
 
 def _ranker(settings: RankerSettings, trees: int, seed: int, early: bool) -> SparkXGBRanker:
@@ -92,15 +101,21 @@ def _learnable(rows: DataFrame, settings: RankerSettings, seed: int) -> DataFram
 
 
 def scored(rows: DataFrame, fitted: Fitted) -> DataFrame:
-    """Feature rows with `score`."""
+    """Feature rows with `score`, the mean over the ensemble."""
     given = rows.withColumn("features", _features())
-    return fitted.model.transform(given).withColumnRenamed("prediction", "score").drop("features")
+    names = [f"score_{k}" for k in range(len(fitted.models))]
+    for name, model in zip(names, fitted.models, strict=True):
+        given = model.transform(given).withColumnRenamed("prediction", name)
+    mean = reduce(operator.add, map(F.col, names)) / len(names)
+    return given.withColumn("score", mean).drop("features", *names)
 
 
 def gains(fitted: Fitted) -> dict[str, float]:
     """Each feature's share of the trees' gain, those that no tree uses left out."""
-    scores = fitted.model.get_booster().get_score(importance_type="gain")
-    found = {name: float(np.sum(gain)) for name, gain in scores.items()}
+    found: defaultdict[str, float] = defaultdict(float)
+    for model in fitted.models:
+        for name, gain in model.get_booster().get_score(importance_type="gain").items():
+            found[name] += float(np.sum(gain))
     total = sum(found.values()) or 1.0
     return {name: found[f"f{i}"] / total for i, name in enumerate(FEATURES) if f"f{i}" in found}
 

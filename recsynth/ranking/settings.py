@@ -24,6 +24,7 @@ class RankerSettings(Section):
     negative_share: float = Field(
         0.4, gt=0, le=1, description="Share of the candidates without a purchase that it learns from."
     )
+    ensemble: int = Field(3, ge=1, description="Rankers that differ by their seed alone and whose scores are averaged.")
     workers: int = Field(1, ge=1, description="Spark tasks that train together.")
 
 

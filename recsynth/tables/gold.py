@@ -110,6 +110,24 @@ ITEM_TEXT = Table(
     ),
 )
 
+DEMAND_HALF_LIVES = (3, 7, 14, 28, 60, 180)
+
+ITEM_DEMAND = Table(
+    name="gold.item_demand",
+    grain="one row per (cutoff, item) with an event before it; the latest cutoff is the as-of date itself",
+    writer="item_demand",
+    key=("cutoff", "item_id"),
+    columns=(
+        _CUTOFF,
+        column("item_id", "string", "the item"),
+        *(
+            column(f"demand_{h}", "double", f"event weights a day, halved every {h} days of age", f"demand_{h} >= 0")
+            for h in DEMAND_HALF_LIVES
+        ),
+        column("trend", "double", "share of demand_7 against share of demand_180, smoothed: 1 is as ever", "trend > 0"),
+    ),
+)
+
 TABLES = (
     INTERACTIONS,
     WINDOW_INTERACTIONS,
@@ -118,4 +136,5 @@ TABLES = (
     WINDOW_HISTORIES,
     QUERY_ITEMS,
     ITEM_TEXT,
+    ITEM_DEMAND,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from recsynth.tables.gold import DEMAND_HALF_LIVES
 from recsynth.tables.table import Table, column
 
 SOURCES = {
     "item_neighbours": "linear autoencoder over what users have in common",
-    "last_basket": "the same, from the user's last basket alone",
+    "trending": "item neighbours and the user's own R, raised where the item's demand has risen lately",
+    "last_basket": "item neighbours, from the user's last basket alone",
     "als": "matrix factorisation",
     "user_neighbours": "what the most similar users have",
     "text": "match of the language model, <u_i, v_j>",
@@ -71,12 +73,15 @@ FEATURES = {
     **{f"{s}_{kind}": f"see rank.candidates.{s}_{kind}" for s in SOURCES for kind in ("score", "rank")},
     "pair_weight": "R_ij",
     "pair_purchases": "baskets of the user with the item",
+    "pair_purchases_90": "in the last 90 days; null for none",
+    "pair_log_units": "log of 1 + units of the pair, less those returned",
     "pair_views": "views and clicks of the pair",
     "pair_carts": "cart events of the pair",
     "pair_last_days": "days since the pair's last event",
     "pair_first_days": "days since the pair's first event",
     "pair_interval_days": "mean days between the pair's purchases",
     "pair_cycle": "days since the last event over that interval: 1 is due",
+    "pair_cycle_of_user": "the same over the user's mean days between baskets",
     "pair_share": "baskets with the item over all baskets of the user",
     "pair_last_against_user": "days from the pair's last event to the user's last basket",
     "item_baskets_7": "baskets with the item in the last 7 days",
@@ -89,16 +94,22 @@ FEATURES = {
     "item_repeat_share": "share of them who bought it in two baskets or more",
     "item_trend_28": "2 * baskets in 14 days / (baskets in 28 days + 1)",
     "item_trend_90": "3 * baskets in 28 days / (baskets in 90 days + 1)",
+    **{f"item_demand_{h}": f"see gold.item_demand.demand_{h}" for h in DEMAND_HALF_LIVES},
+    "item_trend": "see gold.item_demand.trend",
     "item_age_days": "days since its first event",
     "item_last_days": "days since its last purchase",
     "item_log_price": "log of its mean price",
+    "item_price_change": "log of its mean price in the last 28 days - item_log_price",
+    "item_log_units": "log of its mean units in a line",
     "user_baskets": "baskets of the user",
     "user_baskets_28": "in the last 28 days",
     "user_baskets_90": "in the last 90 days",
+    "user_first_days": "days since the first basket",
     "user_last_days": "days since the last basket",
     "user_interval_days": "mean days between baskets",
     "user_cycle": "days since the last basket over that interval",
     "user_basket_items": "mean items in a basket",
+    "user_last_basket_items": "items in the last basket",
     "user_items": "items ever bought",
     "user_repeat_share": "share of the user's purchases that were of an item bought before",
     "user_log_price": "mean log price of what the user buys",

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from recsynth.candidates.candidates import candidates
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_TEXT, WINDOW_INTERACTIONS, WINDOW_LABELS
+from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_DEMAND, ITEM_TEXT, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.model import USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES
 from tests.inference.planted import champions, item_embeddings
@@ -33,6 +33,7 @@ def small_night(lake: Path) -> Night:
                 "candidates": {
                     "als": {"rank": 4, "iterations": 3, **depth},
                     "item_neighbours": {"l2": 1.0, "unseen_depth": 1, **depth},
+                    "trending": {"unseen_depth": 1, **depth},
                     "popular": {"depth": 1},
                     "max_user_items": 5,
                     **dict.fromkeys(("user_neighbours", "text", "text_transfer", "repeat", "last_basket"), depth),
@@ -85,6 +86,7 @@ def proposed(
         window_labels=table(spark, WINDOW_LABELS, labels),
         histories=table(spark, HISTORIES, [{"user_id": u, "events": []} for u in sorted(users)]),
         item_text=table(spark, ITEM_TEXT, text if rows else []),
+        item_demand=table(spark, ITEM_DEMAND, [{"cutoff": at.cutoff, "item_id": "i5", "trend": 4.0}]),
         item_embeddings=item_embeddings(spark, degrees or {}, {}),
         user_embeddings=table(spark, USER_EMBEDDINGS, []),
         models=champions(spark) if degrees else champions(spark).limit(0),
@@ -112,6 +114,16 @@ def test_the_missing_item_of_the_own_colour_is_the_first_unseen_neighbour(
         unseen = {item: row for item, row in mine.items() if item not in had}
         assert min(unseen, key=lambda i: unseen[i]["item_neighbours_rank"]) == f"i{user}"
         assert mine[f"i{user}"]["because_item"] in had
+
+
+def test_an_item_whose_demand_rose_scores_higher_among_trending_alone(
+    lines: dict[tuple[Any, ...], dict[str, Any]],
+) -> None:
+    latest = max(cutoff for cutoff, _, _ in lines)
+    mine = {item: row for (cutoff, u, item), row in lines.items() if (cutoff, u) == (latest, "u1")}
+    # u1 has i3 and i5 alike; only the demand of i5 is four times what it was.
+    assert mine["i5"]["item_neighbours_score"] == pytest.approx(mine["i3"]["item_neighbours_score"], abs=1e-4)
+    assert mine["i5"]["trending_score"] > 1.4 * mine["i3"]["trending_score"]
 
 
 def test_a_stranger_gets_what_is_popular_alone(lines: dict[tuple[Any, ...], dict[str, Any]]) -> None:

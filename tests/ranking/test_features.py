@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from recsynth.ranking.features import features
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
+from recsynth.tables.gold import INTERACTIONS, ITEM_DEMAND, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.rank import CANDIDATES, FEATURES
 from tests.rows import events, night, table
 
@@ -42,7 +42,7 @@ def rows(spark: SparkSession, at: Night) -> dict[tuple[bool, str, str], dict[str
         ("b", "x", "click", before(30)),
         ("a", "x", "purchase", before(-1)),
     ]
-    pair = {"user_id": "a", "item_id": "x", "weight": 1.5, "purchases": 2, "views": 0, "carts": 1}
+    pair = {"user_id": "a", "item_id": "x", "weight": 1.5, "purchases": 2, "quantity": 6, "views": 0, "carts": 1}
     asked = [("a", "x"), ("a", "y"), ("stranger", "x"), ("a", "never seen")]
     found = features(
         candidates=table(spark, CANDIDATES, [
@@ -52,6 +52,9 @@ def rows(spark: SparkSession, at: Night) -> dict[tuple[bool, str, str], dict[str
         interactions=table(spark, INTERACTIONS, [{**pair, "first_ts": before(40), "last_ts": before(20)}]),
         window_interactions=table(spark, WINDOW_INTERACTIONS, []),
         window_labels=table(spark, WINDOW_LABELS, [{"cutoff": past, "user_id": "a", "item_id": "y", "purchases": 1}]),
+        item_demand=table(spark, ITEM_DEMAND, [
+            {"cutoff": at.cutoff, "item_id": "x", "demand_7": 0.5, "demand_180": 0.25, "trend": 1.75}
+        ]),
         events=events(spark, bought),
         night=at,
     )  # fmt: skip
@@ -61,15 +64,18 @@ def rows(spark: SparkSession, at: Night) -> dict[tuple[bool, str, str], dict[str
 
 EXPECTED = {
     "als_score": 0.25, "als_rank": 3,
-    "pair_weight": 1.5, "pair_purchases": 2, "pair_carts": 1, "pair_first_days": 40, "pair_last_days": 20,
+    "pair_weight": 1.5, "pair_purchases": 2, "pair_purchases_90": 2, "pair_log_units": log(7),
+    "pair_cycle_of_user": 20 / 10, "pair_carts": 1, "pair_first_days": 40, "pair_last_days": 20,
     "pair_interval_days": 20 / 1, "pair_cycle": 20 / 20, "pair_share": 2 / 3, "pair_last_against_user": 20 - 20,
     "item_baskets_7": 0, "item_baskets_14": 1, "item_baskets_28": 2, "item_baskets_90": 3, "item_baskets": 3,
     "item_views_28": 1, "item_buyers": 2, "item_repeat_share": 1 / 2,
     "item_trend_28": 2 * 1 / (2 + 1), "item_trend_90": 3 * 2 / (3 + 1), "item_age_days": 40, "item_last_days": 10,
+    "item_demand_7": 0.5, "item_demand_180": 0.25, "item_trend": 1.75, "item_price_change": 0.0, "item_log_units": 0.0,
     "item_log_price": LOG_PRICE, "price_against_user": 0.0,
     # Every purchase of tests.rows is an order of its own: three baskets of one item each.
     "user_baskets": 3, "user_baskets_28": 2, "user_baskets_90": 3, "user_last_days": 20,
-    "user_interval_days": 20 / 2, "user_cycle": 20 / 10, "user_basket_items": 1, "user_items": 2,
+    "user_interval_days": 20 / 2, "user_cycle": 20 / 10, "user_basket_items": 1, "user_last_basket_items": 1,
+    "user_first_days": 40, "user_items": 2,
     "user_repeat_share": 1 - 2 / 3, "user_log_price": LOG_PRICE,
 }  # fmt: skip
 

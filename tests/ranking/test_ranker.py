@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
@@ -54,6 +56,20 @@ def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark
     for user in range(8):
         mine = {i: scores[0][r] for r in scores[0] for i in [r[2]] if r[1] == f"u{user}"}
         assert max(mine, key=lambda i: mine[i]) == f"i{user % ITEMS}"
+
+
+def test_the_score_is_the_mean_of_rankers_that_differ_by_their_seed(spark: SparkSession) -> None:
+    data = rows(spark, 2)
+    drawn = SETTINGS.model_copy(update={"subsample": 0.5})
+    fitted = fit(data, drawn.model_copy(update={"ensemble": 2}), 7, 1)
+    assert fitted is not None
+    alone = [replace(fitted, models=(model,)) for model in fitted.models]
+    both, first, second = (
+        np.array([r.score for r in scored(data, f).orderBy("cutoff", "user_id", "item_id").collect()])
+        for f in (fitted, *alone)
+    )
+    assert both == pytest.approx((first + second) / 2)
+    assert (first != second).any()
 
 
 def test_batches_without_validation_rows_are_learned_from(spark: SparkSession) -> None:
