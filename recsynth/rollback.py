@@ -1,0 +1,46 @@
+"""Back to an earlier night: readers see it again, and its champion is the champion."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from pathlib import Path
+
+from pyspark.sql import functions as F
+
+from recsynth.errors import InputError
+from recsynth.ledger import Ledger
+from recsynth.model.champion import champion
+from recsynth.model.folder import check_folder
+from recsynth.tables import RUN_DATE
+from recsynth.tables.model import MODELS
+from recsynth.tables.ops import PUBLISHED, STAGE_RUNS
+
+log = logging.getLogger(__name__)
+
+
+def roll_back(ledger: Ledger, to: date) -> list[date]:
+    """Take back every night after a published one; returns those that readers no longer see.
+
+    Writes ops.published (later dates leave it), model.models (later champions are champions no more) and
+    ops.stage_runs (later dates leave it: a run of such a date does all of it anew, from the champion of `to`).
+    The tables of the later nights stay until then. Killed on the way, the same call again ends it. Raises
+    InputError if the date is not published, ModelError if its champion's folder is not whole; nothing is changed then.
+    """
+    store = ledger.store
+    nights = sorted(r.run_date for r in store.read(PUBLISHED).select(RUN_DATE).collect())  # one row a night
+    if to not in nights:
+        published = ", ".join(map(str, nights[-5:])) or "there is none"
+        raise InputError(f"night {to}", f"a published one (the last: {published})", "none of that date")
+    models = store.read(MODELS)
+    best = champion(models.where(F.col(RUN_DATE) <= F.lit(to)))
+    if best is not None:
+        check_folder(Path(store.lake) / best.path)
+    later = f"{RUN_DATE} > '{to}'"
+    store.delete(PUBLISHED, later)
+    for row in models.where(later).where("is_champion").select(RUN_DATE).distinct().collect():  # one row a night
+        night = store.read_night(MODELS, row.run_date).withColumn("is_champion", F.lit(False))
+        store.write(MODELS, night, row.run_date)
+    store.delete(STAGE_RUNS, later)
+    log.info("champion: %s", best.model_version if best is not None else "none")
+    return [night for night in nights if night > to]
