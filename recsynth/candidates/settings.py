@@ -34,9 +34,13 @@ class ItemNeighbourSettings(Section):
 class TrendingSettings(Section):
     """Item neighbours and the user's own R, by how each item's demand moves: score = n * trend^a + w * r * trend^b."""
 
-    power: float = Field(0.8, ge=0, description="a: how much an item's trend weighs on what item neighbours score.")
-    own_weight: float = Field(0.5, ge=0, description="w: weight of the user's own R_ij.")
-    own_power: float = Field(0.3, ge=0, description="b: how much an item's trend weighs on the user's own R_ij.")
+    power: float = Field(
+        0.8, ge=0, description="Exponent a: how much an item's trend weighs on what item neighbours score."
+    )
+    own_weight: float = Field(0.5, ge=0, description="Weight w of the user's own R_ij.")
+    own_power: float = Field(
+        0.3, ge=0, description="Exponent b: how much an item's trend weighs on the user's own R_ij."
+    )
     depth: int = Field(100, ge=0, description="Items that it proposes to a user.")
     unseen_depth: int = Field(75, ge=0, description="Further items that it proposes among those the user never had.")
 
