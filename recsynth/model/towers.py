@@ -49,9 +49,13 @@ class TextTower(nn.Module):
         return self._in_batches(texts, batch_size, self.forward)
 
     @torch.no_grad()
-    def centre_on(self, texts: Sequence[str], batch_size: int = 64) -> None:
-        """Take the mean of these texts as the centre."""
-        self.mean_D.copy_(torch.from_numpy(self._in_batches(texts, batch_size, self.pooled).mean(0)))
+    def encode_plain(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+        """`pooled` of any number of texts (M, D) in evaluation mode."""
+        return self._in_batches(texts, batch_size, self.pooled)
+
+    def centre_on(self, plain_MD: np.ndarray) -> None:
+        """Take the mean of these texts' `encode_plain` as the centre."""
+        self.mean_D.copy_(torch.from_numpy(plain_MD.mean(0)))
 
     def _in_batches(self, texts: Sequence[str], batch_size: int, function: nn.Module | object) -> np.ndarray:
         was_training = self.training

@@ -21,6 +21,7 @@ from recsynth.model.towers import MatchModel, TextTower, UserTower
 from recsynth.training.loop import Progress, Trainer
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import read_texts
+from recsynth.training.together import shared_rows
 
 
 def launch(shards: Path, out: Path, start: str, settings: TrainingSettings, seed: int) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def starting_model(start: str, shards: Path, settings: TrainingSettings) -> Matc
     text = TextTower(encoder, tokenizer, settings.max_tokens)
     texts = read_texts(shards)
     if texts.items:
-        text.centre_on(texts.texts[: texts.items])
+        text.centre_on(shared_rows(texts.texts[: texts.items], text.encode_plain))
     return MatchModel(text, UserTower(text.embedding_size, settings.dropout))
 
 

@@ -29,7 +29,7 @@ from recsynth.training.losses import LOSSES, linear_autoencoder, sampled_softmax
 from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, Texts, read_labels, read_texts, sampled_positives, user_batches
-from recsynth.training.together import agree, average_gradients, rank, world_size
+from recsynth.training.together import agree, average_gradients, rank, shared_rows, world_size
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Trainer:
     def validate(self) -> float:
         """NDCG@10 of the whole catalogue for users of the later window; refreshes the history vectors."""
         if self.progress.heads_done or not len(self.vectors):
-            self.vectors = torch.from_numpy(self.model.text.encode(self.texts.texts)).to(device())
+            self.vectors = torch.from_numpy(shared_rows(self.texts.texts, self.model.text.encode)).to(device())
         vectors_MD = self.vectors.cpu().numpy()
         self.model.eval()
         users_BD = self.model.user(*self._places(self.labels)).cpu().numpy()

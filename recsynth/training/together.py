@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -31,6 +32,27 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     for p in parameters:
         p.grad = flat[start : start + p.numel()].view_as(p) / world_size()
         start += p.numel()
+
+
+def shared_rows(texts: Sequence[str], function: Callable[[Sequence[str]], np.ndarray]) -> np.ndarray:
+    """The rows (M, D) that `function` gives for M texts, each computed by one process and then known to all.
+
+    Shares are dealt out by length, so that long texts burden none alone.
+    """
+    if world_size() == 1 or len(texts) < world_size():
+        return function(texts)
+    order = np.argsort([len(t) for t in texts], kind="stable")
+    mine = function([texts[i] for i in order[rank() :: world_size()]])
+    size = -(-len(texts) // world_size())
+    padded = torch.zeros(size, mine.shape[1], device=device())
+    padded[: len(mine)] = torch.from_numpy(mine)
+    gathered = [torch.empty_like(padded) for _ in range(world_size())]
+    dist.all_gather(gathered, padded)
+    rows = np.empty((len(texts), mine.shape[1]), np.float32)
+    for number, share in enumerate(gathered):
+        places = order[number :: world_size()]
+        rows[places] = share[: len(places)].cpu().numpy()
+    return rows
 
 
 def agree(is_so: bool) -> bool:

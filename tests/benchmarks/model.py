@@ -141,7 +141,7 @@ def _peers(store: Store, settings: Settings, as_of: date, truth: judge.Truth) ->
     plain = TextTower(*load_encoder(settings.training.encoder), settings.training.max_tokens)
     for name in ("encoder", "encoder centred"):
         if name == "encoder centred":
-            plain.centre_on(text["text"].tolist())
+            plain.centre_on(plain.encode_plain(text["text"].tolist()))
         vectors_MD = plain.encode(text["text"].tolist())
         place = {item: i for i, item in enumerate(text["item_id"])}
         known = {u: [place[i] for i in sorted(items) if i in place] for u, items in truth.bought.items()}

@@ -20,7 +20,7 @@ TEXTS = ["red thing1", "红色茶杯", "blue"]
 def folder(tmp_path: Path) -> Path:
     """A model that was changed in every tower, then written."""
     model = tiny_model(tmp_path / "encoder")
-    model.text.centre_on(TEXTS)
+    model.text.centre_on(model.text.encode_plain(TEXTS))
     with torch.no_grad():
         model.user.query_D.fill_(0.25)
         model.log_scale.fill_(2.0)

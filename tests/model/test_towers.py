@@ -64,7 +64,7 @@ def test_centring_spreads_the_catalogue(tmp_path: Path) -> None:
     tower, texts = tiny_model(tmp_path).text, [f"red thing{i}" for i in range(20)]
     raw = np.concatenate([tower.pooled([t]).detach().numpy() for t in texts])
     before = tower.encode(texts)
-    tower.centre_on(texts)
+    tower.centre_on(tower.encode_plain(texts))
     assert tower.mean_D.numpy() == pytest.approx(raw.mean(0), abs=1e-5)
     assert np.linalg.norm(tower.encode(texts).mean(0)) < 0.5 * np.linalg.norm(before.mean(0))
 
