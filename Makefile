@@ -25,8 +25,9 @@ lint: .venv/installed  ## style and types
 
 bench: bench-quality bench-model  ## every measured figure
 
-bench-quality: .venv/installed  ## the night on Online Retail, judged on the 28 days after three dates
-	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
+	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
+	  --peers .venv-peers/bin/python $(ARGS)
 
 bench-model: .venv/installed  ## the language model on Online Retail's held-out items, three seeds
 	$(BIN)/python -m tests.benchmarks.model --data $(RECSYNTH_DATA)/online_retail $(ARGS)
@@ -39,5 +40,11 @@ install: .venv/installed  ## the local environment alone
 	$(BIN)/python -m recsynth.session
 	touch $@
 
+# RecTools wants NumPy 1, the product NumPy 2: the peers live apart.
+.venv-peers/installed: tests/benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 clean:  ## remove the environment and everything that a night wrote
-	rm -rf .venv data
+	rm -rf .venv .venv-peers data

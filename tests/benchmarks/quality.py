@@ -3,23 +3,28 @@
     make bench-quality                     # the three dates of the table in the README
     make bench-quality ARGS="--dates 2011-10-15 --lake data/bench"
 
-Exit code 0 only where the figures of the date with floors reach them and the product's own figures agree with
-a judge that reads the raw files in plain pandas.
+Beside each night stand public recommenders on the same rows and users (peers.py). Exit code 0 only where the figures
+of the date with floors reach them, no peer is ahead or level (95 % interval of the paired difference), and the
+product's own figures agree with a judge that reads the raw files in plain pandas.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from recsynth.measure.intervals import bootstrap_difference, bootstrap_mean
 from recsynth.nightly import run_night
 from recsynth.session import session
 from recsynth.settings import Settings
@@ -40,6 +45,7 @@ def main() -> int:
     parser.add_argument("--dates", nargs="+", default=DATES, help="as-of dates")
     parser.add_argument("--config", default="conf/online_retail.toml", help="settings of the night")
     parser.add_argument("--lake", help="keep the lakes and pages below this folder")
+    parser.add_argument("--peers", type=Path, help="Python of the peers' environment; without it they are left out")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("py4j").setLevel(logging.WARNING)
@@ -63,8 +69,9 @@ def _judged(as_of: str, options: argparse.Namespace, folder: Path, rows: pd.Data
     metrics = store.read_night(METRICS, date.fromisoformat(as_of)).toPandas()
     print(f"\n## {as_of}: night {seconds:.0f} s, seed {settings.seed}, {platform.machine()}, Spark {spark.version}\n")
     print(_table(metrics))
-    independent = _independent(store, as_of, rows)
-    return _faults(as_of, metrics, independent)
+    ours = judge.scores(_lists(store, as_of), judge.truth(rows, as_of))
+    faults = _faults(as_of, metrics, {view: judge.mean(found) for view, found in ours.items()})
+    return faults + (_beside_peers(as_of, options.peers, rows, ours) if options.peers else [])
 
 
 def _table(metrics: pd.DataFrame) -> str:
@@ -80,11 +87,40 @@ def _table(metrics: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _independent(store: Store, as_of: str, rows: pd.DataFrame) -> dict[str, float]:
+def _lists(store: Store, as_of: str) -> dict[str, list[str]]:
+    """The night's lists, best first."""
     lines = store.read_night(RECOMMENDATIONS, date.fromisoformat(as_of))
     ordered = lines.select("user_id", "rank", "item_id").orderBy("user_id", "rank").toPandas()
-    by_user = {str(user): list(items) for user, items in ordered.groupby("user_id")["item_id"]}
-    return {view: judge.mean(found) for view, found in judge.scores(by_user, judge.truth(rows, as_of)).items()}
+    return {str(user): list(items) for user, items in ordered.groupby("user_id")["item_id"]}
+
+
+def _beside_peers(as_of: str, python: Path, rows: pd.DataFrame, ours: dict[str, dict[str, float]]) -> list[str]:
+    """Fit and print the peers on the rows before the date; returns those that are not behind beyond chance."""
+    known = judge.truth(rows, as_of)
+    with tempfile.TemporaryDirectory() as folder:
+        before, users, written = (Path(folder) / name for name in ("rows.csv", "users.txt", "lists.csv"))
+        rows[rows["ts"] < pd.Timestamp(as_of)].to_csv(before, index=False)
+        users.write_text("\n".join(sorted(known.wanted)))
+        program = Path(__file__).with_name("peers.py")
+        # implicit has threads of its own and asks for BLAS to have one.
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        subprocess.run([python, program, before, written, "--users", users], check=True, env=environment)
+        lists = pd.read_csv(written, dtype={"user_id": str, "item_id": str})
+    print("\n| peer | view | NDCG@10 | 95 % | recsynth ahead by | 95 % |\n|---|---|---|---|---|---|")
+    faults = []
+    for (model, view), of_model in lists.sort_values(["user_id", "rank"]).groupby(["model", "view"], sort=False):
+        by_user = {str(user): list(items) for user, items in of_model.groupby("user_id")["item_id"]}
+        theirs = judge.scores(by_user, known)[view]
+        a, b = (np.array([scores[user] for user in theirs]) for scores in (ours[view], theirs))
+        low, high = bootstrap_mean(b)
+        least, most = bootstrap_difference(a, b)
+        print(
+            f"| {model} | {view} | {b.mean():.4f} | {low:.4f} to {high:.4f} | {(a - b).mean():.4f} "
+            f"| {least:.4f} to {most:.4f} |"
+        )
+        if least <= 0:
+            faults.append(f"{as_of} {view}: expected to be ahead of {model}, found a difference from {least:.4f} on")
+    return faults
 
 
 def _faults(as_of: str, metrics: pd.DataFrame, independent: dict[str, float]) -> list[str]:
