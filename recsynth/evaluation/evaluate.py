@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, Catalogue, K, figures, judge
 from recsynth.evaluation.settings import EvaluationSettings
+from recsynth.measure.calibration import expected_calibration_error
 from recsynth.model.champion import champion
 from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
@@ -22,6 +24,7 @@ from recsynth.tables.ops import METRICS
 OURS = "recsynth"
 BASELINES = {"als": "als", "item_neighbours": "item_neighbours", "language_model": "text"}
 MODELS = (OURS, POPULARITY, *BASELINES)
+RELIABILITY_BINS = 10
 
 
 def evaluate(
@@ -40,9 +43,8 @@ def evaluate(
     rows: list[tuple[object, ...]] = [("evaluate", "evaluated_days", "", "", float(days), None, None, None)]
     if days:
         tonight = candidates.where(F.col("cutoff") == F.lit(night.cutoff))
-        asked = wanted(truth, people, night).crossJoin(
-            events.sparkSession.createDataFrame([(m,) for m in MODELS], ["model"])
-        )
+        judges = wanted(truth, people, night)
+        asked = judges.crossJoin(events.sparkSession.createDataFrame([(m,) for m in MODELS], ["model"]))
         judged = asked.join(lists(recommendations, tonight), on=["user_id", "model"], how="left")
         known = catalogue(tonight, item_text, interactions, night.settings.evaluation)
         vectors = _vectors(item_text, item_embeddings, models, night)
@@ -50,6 +52,9 @@ def evaluate(
             segments(people, night), on="user_id", how="left"
         )
         rows += _figures(judged, known, night.settings.evaluation)
+        # A probability is one for as many days as the ranker's labels have.
+        if night.settings.evaluation.days == night.settings.gold.windows.days:
+            rows += reliability(recommendations, judges)
     return events.sparkSession.createDataFrame(rows, METRICS.schema)
 
 
@@ -129,6 +134,30 @@ def catalogue(
         frozenset(item for item, users in holders.items() if users <= settings.cold_item_users),
         interactions.select("user_id").distinct().count(),
     )
+
+
+def reliability(recommendations: DataFrame, judges: DataFrame) -> list[tuple[object, ...]]:
+    """Of the lines of those who bought: their probabilities in bins of equal width, how many of each bin were bought,
+    and the expected calibration error; nothing where no line has a probability. Bound: a row a bin."""
+    lines = recommendations.where("purchase_probability is not null").join(judges, on="user_id", how="inner")
+    bin_ = F.least(F.floor(F.col("purchase_probability") * RELIABILITY_BINS), F.lit(RELIABILITY_BINS - 1))
+    is_bought = F.array_contains("wanted", F.col("item_id")).cast("double")
+    counted = lines.groupBy(bin_.alias("bin")).agg(
+        F.mean("purchase_probability").alias("predicted"), F.mean(is_bought).alias("observed"), F.count("*").alias("n")
+    )
+    found = counted.orderBy("bin").collect()
+    if not found:
+        return []
+    columns = (np.array([r[name] for r in found]) for name in ("predicted", "observed", "n"))
+    error, lines_judged = expected_calibration_error(*columns), sum(r.n for r in found)
+    rows: list[tuple[object, ...]] = [
+        ("evaluate", "expected_calibration_error", OURS, "lines", error, None, None, lines_judged)
+    ]
+    for r in found:
+        where = f"{r.bin / RELIABILITY_BINS:.1f} to {(r.bin + 1) / RELIABILITY_BINS:.1f}"
+        rows.append(("evaluate", "probability_predicted", OURS, where, r.predicted, None, None, r.n))
+        rows.append(("evaluate", "probability_observed", OURS, where, r.observed, None, None, r.n))
+    return rows
 
 
 def _bought_before(people: DataFrame, night: Night) -> DataFrame:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import operator
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 from typing import Any
 
 import numpy as np
+from pyspark.ml.regression import IsotonicRegression, IsotonicRegressionModel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRanker, SparkXGBRankerModel
@@ -21,16 +23,26 @@ from recsynth.tables.rank import FEATURES
 log = logging.getLogger(__name__)
 
 LIST = ["cutoff", "user_id"]
+PROBABILITY = "purchase_probability"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The model that has not seen the newest window, and what the candidates of each of its scores there came to."""
+
+    model: SparkXGBRankerModel
+    calibration: IsotonicRegressionModel
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The models of all windows, one a seed, the trees of each, and NDCG@10 on the newest window while held out
-    (None: nothing to hold)."""
+    """The models of all windows, one a seed, the trees of each, and while the newest window was held out NDCG@10 on
+    it and the calibrated model (None: nothing to hold)."""
 
     models: tuple[SparkXGBRankerModel, ...]
     trees: int
     validation_ndcg: float | None
+    held_out: HeldOut | None
 
 
 def fit(rows: DataFrame, settings: RankerSettings, label_days: int, seed: int) -> Fitted | None:
@@ -44,12 +56,12 @@ def fit(rows: DataFrame, settings: RankerSettings, label_days: int, seed: int) -
     """
     lists = _learnable(rows, settings, seed).persist()
     try:
-        return _fit(lists, settings, label_days, seed)
+        return _fit(rows, lists, settings, label_days, seed)
     finally:
         lists.unpersist()
 
 
-def _fit(lists: DataFrame, settings: RankerSettings, label_days: int, seed: int) -> Fitted | None:
+def _fit(rows: DataFrame, lists: DataFrame, settings: RankerSettings, label_days: int, seed: int) -> Fitted | None:
     windows = sorted(r.cutoff for r in lists.select("cutoff").distinct().collect())  # bound: gold.windows.count
     if not windows:
         return None
@@ -58,16 +70,44 @@ def _fit(lists: DataFrame, settings: RankerSettings, label_days: int, seed: int)
     last_before = windows[-1] - timedelta(days=label_days, hours=-1)
     if windows[0] <= last_before:
         apart = lists.where(is_newest | (F.col("cutoff") <= F.lit(last_before)))
-        marked = apart.withColumn("is_validation", is_newest)
+        is_held = is_newest
+        marked = apart.withColumn("is_validation", is_held)
     else:
-        by_user = F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0
-        marked = lists.where(is_newest).withColumn("is_validation", by_user)
+        is_held = is_newest & (F.pmod(F.xxhash64("user_id"), F.lit(4)) == 0)
+        marked = lists.where(is_newest).withColumn("is_validation", is_held)
     if marked.select("is_validation").distinct().count() < 2:
-        return Fitted(_ensemble(lists, settings, settings.trees, seed), settings.trees, None)
-    booster = _ranker(settings, settings.trees, seed, early=True).fit(marked).get_booster()
+        return Fitted(_ensemble(lists, settings, settings.trees, seed), settings.trees, None, None)
+    early = _ranker(settings, settings.trees, seed, early=True).fit(marked)
+    booster = early.get_booster()
     trees, figure = int(booster.best_iteration) + 1, float(booster.best_score)
     log.info("ranker: NDCG@10 %.4f among candidates of the newest window after %d trees", figure, trees)
-    return Fitted(_ensemble(lists, settings, trees, seed), trees, figure)
+    held_out = HeldOut(early, _calibrated(rows.where(is_held), early))
+    return Fitted(_ensemble(lists, settings, trees, seed), trees, figure, held_out)
+
+
+def _calibrated(rows: DataFrame, model: SparkXGBRankerModel) -> IsotonicRegressionModel:
+    """The share bought at each score among all candidates, none thinned out, of lists not learned from.
+
+    Isotonic (Zadrozny and Elkan, KDD 2002), for a ranker's scores are no log-odds: a logistic curve through them
+    is off by three times as much (tests/benchmarks/README.md).
+    """
+    given = _with_scores(rows, (model,)).select(F.col("score").cast("double"), F.col("label").cast("double"))
+    isotonic = IsotonicRegression(featuresCol="score", labelCol="label", predictionCol=PROBABILITY)
+    calibration: IsotonicRegressionModel = isotonic.fit(given)
+    return calibration
+
+
+def with_probability(rows: DataFrame, fitted: Fitted | None) -> DataFrame:
+    """Feature rows with `purchase_probability`, null where nothing could be held out to calibrate it on.
+
+    It is the held-out model's, whose scores the calibration knows: a model of all windows scores otherwise.
+    """
+    if fitted is None or fitted.held_out is None:
+        return rows.withColumn(PROBABILITY, F.lit(None).cast("double"))
+    ranked = rows.withColumnRenamed("score", "final_score")
+    given = _with_scores(ranked, (fitted.held_out.model,)).withColumn("score", F.col("score").cast("double"))
+    probable: DataFrame = fitted.held_out.calibration.transform(given)
+    return probable.drop("score").withColumnRenamed("final_score", "score")
 
 
 def _ensemble(lists: DataFrame, settings: RankerSettings, trees: int, seed: int) -> tuple[SparkXGBRankerModel, ...]:
@@ -102,9 +142,13 @@ def _learnable(rows: DataFrame, settings: RankerSettings, seed: int) -> DataFram
 
 def scored(rows: DataFrame, fitted: Fitted) -> DataFrame:
     """Feature rows with `score`, the mean over the ensemble."""
+    return _with_scores(rows, fitted.models)
+
+
+def _with_scores(rows: DataFrame, models: Sequence[SparkXGBRankerModel]) -> DataFrame:
     given = rows.withColumn("features", _features())
-    names = [f"score_{k}" for k in range(len(fitted.models))]
-    for name, model in zip(names, fitted.models, strict=True):
+    names = [f"score_{k}" for k in range(len(models))]
+    for name, model in zip(names, models, strict=True):
         given = model.transform(given).withColumnRenamed("prediction", name)
     mean = reduce(operator.add, map(F.col, names)) / len(names)
     return given.withColumn("score", mean).drop("features", *names)

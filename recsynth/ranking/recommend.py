@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.model.champion import champion
-from recsynth.ranking.ranker import Fitted, fit, gains, scored
+from recsynth.ranking.ranker import Fitted, fit, gains, scored, with_probability
 from recsynth.ranking.reasons import with_reason
 from recsynth.ranking.settings import RankingSettings
 from recsynth.stage import Frames, Night
@@ -29,7 +29,7 @@ def recommend(
     tonight = features.where(F.col("cutoff") == F.lit(night.cutoff)).drop("label")
     ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
     allowed = item_text.where(F.expr(settings.item_filter)).select("item_id")
-    lines = composed(ranked.join(allowed, on="item_id", how="left_semi"), settings)
+    lines = with_probability(composed(ranked.join(allowed, on="item_id", how="left_semi"), settings), fitted)
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )

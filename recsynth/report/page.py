@@ -17,6 +17,7 @@ from recsynth.report.examples import examples, new_items, search, similar
 from recsynth.stage import Night
 
 POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
+CALIBRATION = ("expected_calibration_error", "probability_predicted", "probability_observed")
 OURS, VIEWS = "recsynth", ("all", "new", "cold_items")
 
 
@@ -104,7 +105,8 @@ def _quality(metrics: pd.DataFrame) -> dict[str, Any]:
     """NDCG@10 of the night and its baselines, drawn and by segment; all figures for each view; what the ranker uses."""
     judged = metrics[metrics["stage"] == "evaluate"]
     days = judged.loc[judged["metric"] == "evaluated_days", "value"].sum()
-    judged = judged[judged["metric"] != "evaluated_days"]
+    judged, reliability = judged[judged["metric"] != "evaluated_days"], _reliability(judged)
+    judged = judged[~judged["metric"].isin(CALIBRATION)]
     ndcg = judged[judged["metric"] == "ndcg@10"]
     views = {
         view: _plot(plots.intervals, part[["model", "value", "low", "high"]], OURS, "NDCG@10")
@@ -118,7 +120,17 @@ def _quality(metrics: pd.DataFrame) -> dict[str, Any]:
         "figures": {view: _table(judged[judged["segment"] == view], "metric") for view in views},
         "held_out": held_out.iloc[0] if len(held_out) else None,
         "gains": _plot(plots.bars, gains["segment"], 100 * gains["value"], "% of gain") if len(gains) else None,
+        "reliability": reliability,
     }  # fmt: skip
+
+
+def _reliability(judged: pd.DataFrame) -> dict[str, Any] | None:
+    """The probabilities of the lines against what was bought, drawn, and the expected calibration error."""
+    error, predicted, observed = (judged[judged["metric"] == m].sort_values("segment") for m in CALIBRATION)
+    if not len(error):
+        return None
+    plot = _plot(plots.reliability, predicted["value"], observed["value"], predicted["count"])
+    return {"error": error["value"].iloc[0], "lines": int(error["count"].iloc[0]), "plot": plot}
 
 
 def _table(figures: pd.DataFrame, index: str) -> dict[str, Any]:

@@ -81,6 +81,22 @@ def intervals(frame: pd.DataFrame, ours: str, label: str) -> str:
     return svg(draw, width=4.6, height=2.1)
 
 
+def reliability(predicted: Sequence[float], observed: Sequence[float], counts: Sequence[int]) -> str:
+    """What came true against what was said: a point a bin, larger for more lines; what is true lies on the diagonal."""
+
+    def draw(axes: Axes) -> None:
+        most = max(*predicted, *observed) * 1.1 or 1.0
+        axes.plot([0, most], [0, most], color=QUIET, linestyle="--", linewidth=1)
+        sizes = 20 + 180 * np.asarray(counts, float) / max(counts)
+        axes.scatter(predicted, observed, s=sizes, color=ACCENT, alpha=0.85)
+        axes.set_xlabel("probability said")
+        axes.set_ylabel("share bought")
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
+
+    return svg(draw, width=3.6, height=2.8)
+
+
 def tail(counts: Sequence[float], label: str) -> str:
     """Counts from greatest to least on logarithmic axes: the long tail."""
 

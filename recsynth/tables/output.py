@@ -18,6 +18,13 @@ RECOMMENDATIONS = Table(
     columns=(
         *_USER_LINE,
         column("score", "double", "the ranker's score; comparable within a user"),
+        column(
+            "purchase_probability",
+            "double?",
+            "calibrated chance that the user, if buying at all in the next gold.windows.days days, buys it; null "
+            "where no window could be held out",
+            "purchase_probability between 0 and 1",
+        ),
         column("sources", "array<string>", "candidate sources that proposed it"),
         column("reason", "string", "one true sentence"),
         column("reason_items", "array<string>", "items of the user's history that pushed it most; may be empty"),

@@ -33,16 +33,22 @@ def at(days: float) -> datetime:
 def judged(
     spark: SparkSession, lake: Path, bought: Sequence[tuple[Any, ...]], lines: dict[str, list[str]],
     candidates: Sequence[dict[str, Any]] = (), vectors: dict[str, list[float]] | None = None,
+    probabilities: dict[tuple[str, str], float] | None = None, label_days: int = DAYS,
 ) -> dict[tuple[str, str, str], Any]:  # fmt: skip
     """Rows of ops.metrics by (metric, model, segment): events (user, item, type, ts), our list of each user."""
-    settings = Settings.model_validate({"paths": {"lake": str(lake)}, "evaluation": EVALUATION})
+    settings = Settings.model_validate(
+        {"paths": {"lake": str(lake)}, "evaluation": EVALUATION, "gold": {"windows": {"days": label_days}}}
+    )
     pairs = {(user, item) for user, item, kind, ts in bought if item and kind == "purchase" and ts < CUTOFF}
     items = sorted({item for _, item, _, _ in bought if item} | {item for top in lines.values() for item in top})
     known = vectors or {}
     found = evaluate(
         events=events(spark, bought),
         recommendations=table(spark, RECOMMENDATIONS, [
-            {"user_id": user, "rank": rank, "item_id": item, "sources": [], "reason_items": []}
+            {
+                "user_id": user, "rank": rank, "item_id": item, "sources": [], "reason_items": [],
+                "purchase_probability": (probabilities or {}).get((user, item)),
+            }
             for user, top in lines.items() for rank, item in enumerate(top, start=1)
         ]),
         candidates=table(spark, CANDIDATES, [{"cutoff": CUTOFF, **row} for row in candidates]),

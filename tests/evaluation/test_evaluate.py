@@ -163,3 +163,30 @@ def test_equals_the_plain_protocol_on_a_random_shop(spark: SparkSession, tmp_pat
     for view in ("all", "new"):
         row = found["ndcg@10", "recsynth", view]
         assert (row.value, row["count"]) == (pytest.approx(np.mean(expected[view])), len(expected[view]))
+
+
+# heavy bought a and d, light b, looker b; new has no list and a line without a probability says nothing.
+SAID = {
+    ("heavy", "a"): 0.92, ("heavy", "b"): 0.12, ("heavy", "d"): 0.98,
+    ("light", "a"): 0.16, ("light", "b"): 0.14, ("looker", "b"): 1.0,
+}  # fmt: skip
+
+
+def test_probabilities_are_held_against_what_was_bought(spark: SparkSession, tmp_path: Path) -> None:
+    found = judged(spark, tmp_path, BOUGHT, LISTS, CANDIDATES, VECTORS, SAID)
+    low, high = "0.1 to 0.2", "0.9 to 1.0"
+    assert found["probability_predicted", "recsynth", low].value == pytest.approx(0.14)
+    assert found["probability_observed", "recsynth", low].value == pytest.approx(1 / 3)
+    assert found["probability_predicted", "recsynth", high].value == pytest.approx(2.9 / 3)
+    assert found["probability_observed", "recsynth", high].value == 1.0
+    error = found["expected_calibration_error", "recsynth", "lines"]
+    assert error.value == pytest.approx((1 / 3 - 0.14) / 2 + (1 - 2.9 / 3) / 2)
+    assert error["count"] == 6
+
+
+def test_a_probability_for_other_days_or_none_is_not_judged(
+    spark: SparkSession, figures: Figures, tmp_path: Path
+) -> None:
+    other = judged(spark, tmp_path, BOUGHT, LISTS, CANDIDATES, VECTORS, SAID, label_days=14)
+    for found in (figures, other):
+        assert not any(metric == "expected_calibration_error" for metric, _, _ in found)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from recsynth.ranking.ranker import _learnable, fit, gains, scored
+from recsynth.ranking.ranker import _learnable, fit, gains, scored, with_probability
 from recsynth.ranking.settings import RankerSettings
 from recsynth.tables.rank import FEATURE_ROWS
 from tests.rows import table
@@ -95,3 +96,40 @@ def test_a_single_list_is_learned_from_without_a_figure(spark: SparkSession) -> 
     fitted = fit(rows(spark, 1, users=1), SETTINGS, 7, 1)
     assert fitted is not None
     assert (fitted.trees, fitted.validation_ndcg) == (5, None)
+
+
+def test_probabilities_are_the_shares_bought_of_the_newest_window(spark: SparkSession) -> None:
+    """i4 or i3 is bought: half and half in the first window, by three in four and one in four in the newest."""
+    made = [
+        {
+            "cutoff": DAY0 + timedelta(days=14 * w),
+            "user_id": f"u{u}",
+            "item_id": f"i{i}",
+            "label": float(i == 3 if u % (2 if w == 0 else 4) == 0 else i == 4),
+            "als_score": float(i),
+        }
+        for w in range(2)
+        for u in range(40)
+        for i in range(ITEMS)
+    ]
+    data = table(spark, FEATURE_ROWS, made)
+    fitted = fit(data, SETTINGS.model_copy(update={"trees": 30}), 7, 1)
+    lines = scored(data, fitted)
+    found = with_probability(lines, fitted)
+    assert set(found.columns) == {*lines.columns, "purchase_probability"}
+    shares = {(r.item_id, round(r.purchase_probability, 6)) for r in found.collect()}
+    bought = {i: [p for item, p in shares if item == i] for i in ("i0", "i1", "i2", "i3", "i4")}
+    # All that the trees cannot tell apart has one probability; over a list they come to its one purchase.
+    assert all(len(p) == 1 for p in bought.values())
+    assert sum(p for [p] in bought.values()) == pytest.approx(1.0, abs=1e-5)
+    assert bought["i0"] == bought["i1"] == bought["i2"] == [0.0]
+    assert bought["i4"][0] in (0.75, 0.5)
+    assert {r.score for r in found.collect()} == {r.score for r in lines.collect()}
+
+
+def test_where_nothing_was_held_out_there_is_no_probability(spark: SparkSession) -> None:
+    data = rows(spark, 1, users=1)
+    fitted = fit(data, SETTINGS, 7, 1)
+    for given in (fitted, None):
+        found = with_probability(data.withColumn("score", F.lit(1.0)), given).collect()
+        assert [r.purchase_probability for r in found] == [None] * ITEMS

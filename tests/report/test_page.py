@@ -42,6 +42,9 @@ METRICS = [
     metric("evaluate", "ndcg@10", "popularity", "all", 0.2222, 0.2111, 0.2333, 10),
     metric("evaluate", "ndcg@10", "recsynth", "all/new_users", 0.1234, 0.1001, 0.1499, 3),
     metric("evaluate", "coverage@10", "recsynth", "all", 0.8765, None, None, 20),
+    metric("evaluate", "expected_calibration_error", "recsynth", "lines", 0.0171, None, None, 1234),
+    metric("evaluate", "probability_predicted", "recsynth", "0.1 to 0.2", 0.15, None, None, 1234),
+    metric("evaluate", "probability_observed", "recsynth", "0.1 to 0.2", 0.12, None, None, 1234),
 ]  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
     "metrics": METRICS,
@@ -113,13 +116,14 @@ def test_the_page_tells_the_night(page: str) -> None:
         "1,234", "2 users by 1 items with 2 user-item pairs", "purchases of the 7 days",
         "Model abc123 is set aside: it did not beat the champion (bce, from minilm; validation NDCG@10 0.1100 before, "
         "0.1200 after)", "ranker’s NDCG@10 on the newest window", "Seconds of each stage",
+        "they are off by 0.017 (1,234 lines",
     ):  # fmt: skip
         assert sentence in said
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, the loss, NDCG of one view, the ranker's gains, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 8
+    # Reasons, events a day, two tails, the loss, NDCG of one view, probabilities, the ranker's gains, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 9
 
 
 def test_an_empty_night_gives_a_page_that_says_so(empty: str) -> None:
