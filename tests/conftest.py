@@ -12,6 +12,9 @@ from pyspark.sql import SparkSession
 from recsynth.session import session
 from recsynth.settings import SparkSettings
 
+# A program of the benchmarks' other environment, whose packages are not in this one.
+collect_ignore = ["benchmarks/peers.py"]
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
