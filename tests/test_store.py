@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -114,6 +115,21 @@ def test_a_wrong_schema_is_refused_before_anything_is_written(spark: SparkSessio
     ):
         with pytest.raises(ContractError, match=message):
             store.write(QUERY_ITEMS, bad, FIRST)
+    assert store.version(QUERY_ITEMS) == ABSENT
+
+
+def test_the_version_is_the_one_that_delta_tells(spark: SparkSession, store: Store) -> None:
+    for n in range(3):
+        store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair(f"q{n}")]), FIRST)
+        told = DeltaTable.forPath(spark, store.path(QUERY_ITEMS)).history(1).first()
+        assert told is not None
+        assert store.version(QUERY_ITEMS) == told["version"]
+
+
+def test_a_log_without_a_commit_is_no_table(store: Store) -> None:
+    log = Path(store.path(QUERY_ITEMS)) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000003.json.crc").touch()
     assert store.version(QUERY_ITEMS) == ABSENT
 
 
