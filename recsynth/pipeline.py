@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recsynth.apps.judge_propensity import judge_propensity
+from recsynth.apps.propensity import purchase_propensity
 from recsynth.bronze.land import land
 from recsynth.candidates.candidates import candidates
 from recsynth.evaluation.evaluate import evaluate
@@ -52,6 +54,7 @@ STAGES: tuple[Stage, ...] = (
         interactions,
     ),
     Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
+    Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
@@ -163,5 +166,12 @@ STAGES: tuple[Stage, ...] = (
         evaluate,
         sees_future=ALL_TIME,
         sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "judge_propensity",
+        ("silver.events", "output.purchase_propensity"),
+        ("ops.metrics",),
+        judge_propensity,
+        sees_future=ALL_TIME,
     ),
 )

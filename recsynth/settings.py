@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator
 
+from recsynth.apps.settings import AppsSettings
 from recsynth.candidates.settings import CandidateSettings
 from recsynth.errors import SettingsError
 from recsynth.evaluation.settings import EvaluationSettings
@@ -72,6 +73,7 @@ class Settings(Section):
     candidates: CandidateSettings = Field(default_factory=CandidateSettings, description="Candidate sources.")
     ranking: RankingSettings = Field(default_factory=RankingSettings, description="Ranker and lists.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Judging a night.")
+    apps: AppsSettings = Field(default_factory=AppsSettings, description="The applications.")
     shop: ShopSettings = Field(default_factory=ShopSettings, description="The simulated shop.")
 
     @field_validator("shop_time_zone")

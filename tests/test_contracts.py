@@ -35,7 +35,7 @@ AS_OF = date(2024, 5, 1)
 USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
-    "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
+    "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
 )  # fmt: skip
 
 

@@ -80,4 +80,29 @@ SEARCH_RESULTS = Table(
     ),
 )
 
-TABLES = (RECOMMENDATIONS, NEW_ITEM_RECOMMENDATIONS, SIMILAR_ITEMS, SEARCH_RESULTS)
+PURCHASE_PROPENSITY = Table(
+    name="output.purchase_propensity",
+    grain="one row per (run_date, user_id, target, horizon_days), for users with an event before the as-of date",
+    writer="purchase_propensity",
+    key=("user_id", "target", "horizon_days"),
+    columns=(
+        column("user_id", "string", "the user"),
+        column(
+            "target",
+            "string",
+            "`buy`: a purchase within horizon_days; `leave`: none within them",
+            "target in ('buy', 'leave')",
+        ),
+        column("horizon_days", "int", "days from the as-of date on", "horizon_days >= 1"),
+        column("probability", "double?", "calibrated; null where the method is unknown", "probability between 0 and 1"),
+        column(
+            "method",
+            "string",
+            "`calibrated_trees`; `base_rate`: the same for everybody, for want of rows to learn from; `unknown`: no "
+            "window as long as the horizon has passed yet",
+            "method in ('calibrated_trees', 'base_rate', 'unknown')",
+        ),
+    ),
+)
+
+TABLES = (RECOMMENDATIONS, NEW_ITEM_RECOMMENDATIONS, SIMILAR_ITEMS, SEARCH_RESULTS, PURCHASE_PROPENSITY)

@@ -1,0 +1,1 @@
+"""The applications, each a stage that writes tables of its own."""
