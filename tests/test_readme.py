@@ -39,6 +39,8 @@ ROWS: dict[str, dict[str, Any]] = {
                                         "source": "towers", "reason": "New.", "reason_items": [], "model_version": "m"},
     "output.similar_items": {"item_id": "x", "rank": 1, "similar_item_id": "y", "score": 0.5, "model_version": "m"},
     "output.search_results": {"query": "q", "rank": 1, "item_id": "x", "score": 0.5, "model_version": "m"},
+    "output.purchase_propensity": {"user_id": "u", "target": "leave", "horizon_days": 90, "probability": 0.9,
+                                   "method": "calibrated_trees"},
     "gold.interactions": {"user_id": "u", "item_id": "x", "weight": 1.0, "views": 0, "carts": 0, "purchases": 1,
                           "quantity": 1, "opinions": 0, "first_ts": AT, "last_ts": AT},
     "gold.item_text": {"item_id": "x", "text": "Red mug", "content_hash": "h", "title": "RED MUG", "available": True,
@@ -216,7 +218,7 @@ def test_the_queries_from_plain_python(lake: Store) -> None:
     names: dict[str, Any] = {}
     exec(code.replace('"data/lake"', repr(lake.lake)), names)
     assert names["recommendations"][["user_id", "title"]].to_numpy().tolist() == [["u", "RED MUG"]]
-    for name in ("new_items", "similar", "search", "r", "metrics", "quarantine"):
+    for name in ("new_items", "similar", "search", "likely_to_leave", "r", "metrics", "quarantine"):
         assert len(names[name]) == 1, name
 
 

@@ -45,6 +45,11 @@ METRICS = [
     metric("evaluate", "expected_calibration_error", "recsynth", "lines", 0.0171, None, None, 1234),
     metric("evaluate", "probability_predicted", "recsynth", "0.1 to 0.2", 0.15, None, None, 1234),
     metric("evaluate", "probability_observed", "recsynth", "0.1 to 0.2", 0.12, None, None, 1234),
+    metric("judge_propensity", "auc", "propensity", "buy_28", 0.7654, 0.7, 0.8, 2),
+    metric("judge_propensity", "auc", "recency", "buy_28", 0.6543, 0.6, 0.7, 2),
+    metric("judge_propensity", "expected_calibration_error", "propensity", "buy_28", 0.0321, None, None, 2),
+    metric("judge_propensity", "probability_predicted", "propensity", "buy_28/0.2 to 0.3", 0.25, None, None, 2),
+    metric("judge_propensity", "probability_observed", "propensity", "buy_28/0.2 to 0.3", 0.5, None, None, 2),
 ]  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
     "metrics": METRICS,
@@ -59,6 +64,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "similar_items": [{"item_id": "x", "rank": 1, "similar_item_id": "x"}],
     "query_items": [{"query": QUERY, "item_id": "x", "query_sessions": 5}],
     "search_results": [{"query": QUERY, "rank": 1, "item_id": "x"}],
+    "purchase_propensity": [
+        {"user_id": SCRIPT, "target": target, "horizon_days": days, "probability": p, "method": "calibrated_trees"}
+        for target, days, p in (("buy", 28, 1.0), ("buy", 28, 1.0), ("leave", 90, 0.0), ("buy", 7, None))
+    ],
     "stage_runs": [{"stage": "land", "run_date": AS_OF, "seconds": 2.5, "started_at": TS}],
 }
 
@@ -116,21 +125,24 @@ def test_the_page_tells_the_night(page: str) -> None:
         "1,234", "2 users by 1 items with 2 user-item pairs", "purchases of the 7 days",
         "Model abc123 is set aside: it did not beat the champion (bce, from minilm; validation NDCG@10 0.1100 before, "
         "0.1200 after)", "ranker’s NDCG@10 on the newest window", "Seconds of each stage",
-        "they are off by 0.017 (1,234 lines",
+        "they are off by 0.017 (1,234 lines", "buy within 28 days 2 2 calibrated trees 0.7654 – 0.0321",
+        "leave: nothing for 90 days 0 1 calibrated trees – – –",
     ):  # fmt: skip
         assert sentence in said
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, the loss, NDCG of one view, probabilities, the ranker's gains, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 9
+    # Reasons, events a day, two tails, the loss, NDCG of one view, probabilities, the ranker's gains, chances and
+    # whether they were true, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 11
 
 
 def test_an_empty_night_gives_a_page_that_says_so(empty: str) -> None:
     for sentence in (
         "Nothing was set aside.", "There are no events.", "There are no interactions before this date.",
         "Nothing was trained tonight", "There are no later days yet", "There is nobody to recommend to.",
-        "There are no items.", "There are no searches.", "No stage was recorded.",
+        "There are no items.", "There are no searches.", "No chances to buy or to leave were made tonight.",
+        "No stage was recorded.",
     ):  # fmt: skip
         assert sentence in text(empty)
     assert "<svg" not in empty
