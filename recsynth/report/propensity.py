@@ -53,4 +53,4 @@ def _reliability(judged: pd.DataFrame) -> Markup | None:
     predicted, observed = (bins[bins["metric"] == f"probability_{kind}"] for kind in ("predicted", "observed"))
     if not len(predicted):
         return None
-    return Markup(plots.reliability(predicted["value"], observed["value"], predicted["count"]))
+    return Markup(plots.reliability(*(part.tolist() for part in (predicted["value"], observed["value"], predicted["count"]))))
