@@ -50,7 +50,8 @@ def _spread(chances: DataFrame) -> Markup | None:
 
 def _reliability(judged: pd.DataFrame) -> Markup | None:
     bins = judged[judged["segment"].str.startswith(f"{DRAWN[0]}_{DRAWN[1]}/")].sort_values("segment")
-    predicted, observed = (bins[bins["metric"] == f"probability_{kind}"] for kind in ("predicted", "observed"))
+    predicted = bins[bins["metric"] == "probability_predicted"]
     if not len(predicted):
         return None
-    return Markup(plots.reliability(*(part.tolist() for part in (predicted["value"], observed["value"], predicted["count"]))))
+    observed = bins.loc[bins["metric"] == "probability_observed", "value"]
+    return Markup(plots.reliability(predicted["value"].tolist(), observed.tolist(), predicted["count"].tolist()))
