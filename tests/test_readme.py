@@ -33,7 +33,8 @@ HALF, WHOLE = date(2025, 4, 18), date(2025, 4, 17)
 AT = datetime(2025, 4, 17, tzinfo=UTC)
 # One row of each table that the queries read; columns that are left out are null.
 ROWS: dict[str, dict[str, Any]] = {
-    "output.recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 1.0, "sources": ["als"],
+    "output.recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 1.0, "is_explored": False,
+                               "propensity": 1.0, "sources": ["als"],
                                "reason": "Bought often.", "reason_items": [], "model_version": "m"},
     "output.new_item_recommendations": {"user_id": "u", "rank": 1, "item_id": "x", "score": 0.5,
                                         "source": "towers", "reason": "New.", "reason_items": [], "model_version": "m"},

@@ -16,6 +16,8 @@ from pyspark.sql import functions as F
 from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, Catalogue, K, figures, judge
 from recsynth.evaluation.settings import EvaluationSettings
 from recsynth.measure.calibration import expected_calibration_error
+from recsynth.measure.intervals import bootstrap_mean
+from recsynth.measure.off_policy import inverse_propensity
 from recsynth.model.champion import champion
 from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
@@ -55,6 +57,7 @@ def evaluate(
         # A probability is one for as many days as the ranker's labels have.
         if night.settings.evaluation.days == night.settings.gold.windows.days:
             rows += reliability(recommendations, judges)
+        rows += exploration(recommendations, truth, night)
     return events.sparkSession.createDataFrame(rows, METRICS.schema)
 
 
@@ -157,6 +160,30 @@ def reliability(recommendations: DataFrame, judges: DataFrame) -> list[tuple[obj
         where = f"{r.bin / RELIABILITY_BINS:.1f} to {(r.bin + 1) / RELIABILITY_BINS:.1f}"
         rows.append(("evaluate", "probability_predicted", OURS, where, r.predicted, None, None, r.n))
         rows.append(("evaluate", "probability_observed", OURS, where, r.observed, None, None, r.n))
+    return rows
+
+
+def exploration(recommendations: DataFrame, truth: DataFrame, night: Night) -> list[tuple[object, ...]]:
+    """Share of users who bought what stood at the rank that chance may fill: had it always been the best item, and
+    had it always been another, each estimated from the users of both by inverse propensity. Bound: max_users rows."""
+    settings, drawn = night.settings.evaluation, night.settings.ranking.exploration
+    bought = truth.select("user_id", "item_id").distinct().withColumn("reward", F.lit(1.0))
+    lines = recommendations.where((F.col("rank") == drawn.place) & (F.col("propensity") < 1))
+    lines = lines.orderBy(F.xxhash64("user_id"), "user_id").limit(settings.max_users)
+    rewarded = lines.join(bought, on=["user_id", "item_id"], how="left").select(
+        "user_id", "is_explored", F.coalesce("reward", F.lit(0.0)).alias("reward")
+    )
+    found = rewarded.toPandas().sort_values("user_id")
+    if not len(found):
+        return []
+    is_explored, rewards = found["is_explored"].to_numpy(bool), found["reward"].to_numpy(float)
+    logged = np.where(is_explored, drawn.share, 1 - drawn.share)
+    rows: list[tuple[object, ...]] = []
+    for model, target in (("best_item", ~is_explored), ("explored_item", is_explored)):
+        terms = inverse_propensity(rewards, logged, target)
+        low, high = bootstrap_mean(terms, settings.resamples)
+        where = f"rank {drawn.place}"
+        rows.append(("evaluate", "purchase_rate", model, where, float(terms.mean()), low, high, len(found)))
     return rows
 
 

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.model.champion import champion
+from recsynth.ranking.exploration import explored
 from recsynth.ranking.ranker import Fitted, fit, gains, scored, with_probability
 from recsynth.ranking.reasons import with_reason
 from recsynth.ranking.settings import RankingSettings
@@ -28,8 +29,9 @@ def recommend(
     )
     tonight = features.where(F.col("cutoff") == F.lit(night.cutoff)).drop("label")
     ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
-    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id")
-    lines = with_probability(composed(ranked.join(allowed, on="item_id", how="left_semi"), settings), fitted)
+    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category")
+    lists = composed(ranked.join(allowed, on="item_id", how="inner"), settings)
+    lines = with_probability(explored(lists, settings.exploration, night.seed("exploration")), fitted)
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )
@@ -43,18 +45,24 @@ def recommend(
 def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
     """The best lines of each user with `rank`, and behind them what is missing to `discoveries` never-bought items.
 
-    Without those, the list of a customer of many years would hold nothing but repeats. Ties go to the more
+    Without those, the list of a customer of many years would hold nothing but repeats. What of a category is beyond
+    `category_cap` stands behind all that is not; an item without a category is never beyond it. Ties go to the more
     popular item, then by id.
     """
-    order = (F.desc("score"), F.desc("popular_score"), "item_id")
+    by_score = (F.desc("score"), F.desc("popular_score"), "item_id")
     is_new = F.coalesce(F.col("pair_purchases"), F.lit(0)) == 0
+    in_category = F.row_number().over(Window.partitionBy("user_id", "category").orderBy(*by_score))
+    is_beyond = F.col("category").isNotNull() & (in_category > settings.category_cap)
+    ranked = ranked.withColumn("is_beyond", is_beyond if settings.category_cap else F.lit(False))
+    order = ("is_beyond", *by_score)
     placed = ranked.withColumn("is_new", is_new).withColumn(
         "place", F.row_number().over(Window.partitionBy("user_id").orderBy(*order))
     )
     among_new = F.row_number().over(Window.partitionBy("user_id", "is_new").orderBy(*order))
     is_discovery = F.col("is_new") & (F.col("among_new") <= settings.discoveries)
     kept = placed.withColumn("among_new", among_new).where((F.col("place") <= settings.list_length) | is_discovery)
-    return kept.withColumn("rank", F.row_number().over(Window.partitionBy("user_id").orderBy("place")))
+    rank = F.row_number().over(Window.partitionBy("user_id").orderBy("place"))
+    return kept.withColumn("rank", rank).drop("category", "is_beyond", "among_new")
 
 
 def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:

@@ -28,12 +28,27 @@ class RankerSettings(Section):
     workers: int = Field(1, ge=1, description="Spark tasks that train together.")
 
 
+class ExplorationSettings(Section):
+    """Chance in the lists, for a shop that wants to learn what its ranker does not show."""
+
+    share: float = Field(
+        0.0, ge=0, lt=1, description="Share of users who find an item from further down at `place`; 0: nobody."
+    )
+    place: int = Field(10, ge=1, description="The rank that is given away; those above it stay as they are.")
+
+
 class RankingSettings(Section):
     """Ranker and lists."""
 
     ranker: RankerSettings = Field(default_factory=RankerSettings, description="The trees.")
+    exploration: ExplorationSettings = Field(
+        default_factory=ExplorationSettings, description="Chance in the lists, with its propensity."
+    )
     list_length: int = Field(50, ge=1, description="Best items in a user's list.")
     discoveries: int = Field(20, ge=0, description="Items never bought that a list holds at least, behind the best.")
+    category_cap: int = Field(
+        0, ge=0, description="Items of one category that stand in a list before all others had their turn; 0: no cap."
+    )
     item_filter: str = Field(
         "available", description="SQL condition over gold.item_text that a recommended item satisfies."
     )

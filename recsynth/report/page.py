@@ -107,7 +107,8 @@ def _quality(metrics: pd.DataFrame) -> dict[str, Any]:
     judged = metrics[metrics["stage"] == "evaluate"]
     days = judged.loc[judged["metric"] == "evaluated_days", "value"].sum()
     judged, reliability = judged[judged["metric"] != "evaluated_days"], _reliability(judged)
-    judged = judged[~judged["metric"].isin(CALIBRATION)]
+    explored = judged[judged["metric"] == "purchase_rate"].sort_values("model")
+    judged = judged[~judged["metric"].isin([*CALIBRATION, "purchase_rate"])]
     ndcg = judged[judged["metric"] == "ndcg@10"]
     views = {
         view: _plot(plots.intervals, part[["model", "value", "low", "high"]], OURS, "NDCG@10")
@@ -121,7 +122,7 @@ def _quality(metrics: pd.DataFrame) -> dict[str, Any]:
         "figures": {view: _table(judged[judged["segment"] == view], "metric") for view in views},
         "held_out": held_out.iloc[0] if len(held_out) else None,
         "gains": _plot(plots.bars, gains["segment"], 100 * gains["value"], "% of gain") if len(gains) else None,
-        "reliability": reliability,
+        "reliability": reliability, "exploration": explored.to_dict("records"),
     }  # fmt: skip
 
 

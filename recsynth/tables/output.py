@@ -25,6 +25,13 @@ RECOMMENDATIONS = Table(
             "where no window could be held out",
             "purchase_probability between 0 and 1",
         ),
+        column("is_explored", "boolean", "it stands at this rank by chance (ranking.exploration)"),
+        column(
+            "propensity",
+            "double",
+            "chance that tonight's lists show the item to the user at this rank; 1 where nothing is left to chance",
+            "propensity > 0 and propensity <= 1",
+        ),
         column("sources", "array<string>", "candidate sources that proposed it"),
         column("reason", "string", "one true sentence"),
         column("reason_items", "array<string>", "items of the user's history that pushed it most; may be empty"),

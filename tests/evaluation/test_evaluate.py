@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from recsynth.evaluation.evaluate import exploration
+from recsynth.settings import Settings
+from recsynth.tables.output import RECOMMENDATIONS
 from tests.evaluation.shop import at, judged, plain
+from tests.rows import night, table
 
 SECOND, THIRD = 1 / log2(3), 1 / log2(4)
 Figures = dict[tuple[str, str, str], Any]
@@ -190,3 +195,21 @@ def test_a_probability_for_other_days_or_none_is_not_judged(
     other = judged(spark, tmp_path, BOUGHT, LISTS, CANDIDATES, VECTORS, SAID, label_days=14)
     for found in (figures, other):
         assert not any(metric == "expected_calibration_error" for metric, _, _ in found)
+
+
+def test_what_stood_at_the_drawn_rank_is_judged_by_its_propensity(spark: SparkSession) -> None:
+    settings = {"ranking": {"exploration": {"share": 0.25, "place": 2}}, "evaluation": {"resamples": 100}}
+    # Of six who saw the best item two bought it; of two who saw another, one; the seventh saw the best at another rank.
+    seen = [(f"u{n}", 2, f"i{n}", n >= 6, 0.75) for n in range(8)] + [("u9", 1, "i9", False, 1.0)]
+    rows = [{"user_id": u, "rank": r, "item_id": i, "is_explored": e, "propensity": p} for u, r, i, e, p in seen]
+    bought = [("u0", "i0"), ("u1", "i1"), ("u7", "i7"), ("u9", "i9"), ("u2", "another")]
+    truth = spark.createDataFrame(bought, "user_id string, item_id string")
+    tonight = night(date(2024, 5, 1), Settings.model_validate(settings))
+    found = {r[2]: r for r in exploration(table(spark, RECOMMENDATIONS, rows), truth, tonight)}
+    assert found["best_item"][4] == pytest.approx(2 / 0.75 / 8)
+    assert found["explored_item"][4] == pytest.approx(1 / 0.25 / 8)
+    assert {(r[1], r[3], r[7]) for r in found.values()} == {("purchase_rate", "rank 2", 8)}
+    low, high = found["best_item"][5:7]
+    assert low < 2 / 0.75 / 8 < high
+    nothing = table(spark, RECOMMENDATIONS, [row | {"propensity": 1.0} for row in rows])
+    assert exploration(nothing, truth, tonight) == []

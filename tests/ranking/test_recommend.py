@@ -15,11 +15,13 @@ from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
 from tests.inference.planted import champions, item_text
 from tests.rows import night, table
 
-SCHEMA = "user_id string, item_id string, score float, popular_score float, pair_purchases float"
+SCHEMA = (
+    "user_id string, item_id string, score float, popular_score float, pair_purchases float, category array<string>"
+)
 
 
 def ranked(spark: SparkSession, rows: list[tuple[Any, ...]], **settings: int) -> list[tuple[int, str]]:
-    frame = spark.createDataFrame([("u", *row) for row in rows], SCHEMA)
+    frame = spark.createDataFrame([("u", *row, *[None] * (5 - len(row))) for row in rows], SCHEMA)
     return sorted((r["rank"], r.item_id) for r in composed(frame, RankingSettings(**settings)).collect())
 
 
@@ -34,6 +36,19 @@ def test_behind_the_best_stand_the_best_of_what_was_never_bought(spark: SparkSes
 def test_ties_go_to_the_more_popular_item_then_by_id(spark: SparkSession) -> None:
     rows = [("c", 1.0, 1.0, 1.0), ("b", 1.0, 2.0, 1.0), ("a", 1.0, 1.0, 1.0)]
     assert [item for _, item in ranked(spark, rows, list_length=3)] == ["b", "a", "c"]
+
+
+def test_beyond_the_cap_a_category_waits_for_all_others(spark: SparkSession) -> None:
+    mugs, lamps = ["home", "mugs"], ["home", "lamps"]
+    rows = [("m1", 9.0, 0.0, None, mugs), ("m2", 8.0, 0.0, None, mugs), ("m3", 7.0, 0.0, None, mugs),
+            ("l1", 6.0, 0.0, None, lamps), ("x1", 5.0, 0.0, None, None), ("x2", 4.0, 0.0, None, None),
+            ("x3", 3.0, 0.0, None, None)]  # fmt: skip
+    found = [item for _, item in ranked(spark, rows, category_cap=2)]
+    assert found == ["m1", "m2", "l1", "x1", "x2", "x3", "m3"]
+    assert [item for _, item in ranked(spark, rows, category_cap=1, list_length=5, discoveries=0)] == [
+        "m1", "l1", "x1", "x2", "x3",
+    ]  # fmt: skip
+    assert [item for _, item in ranked(spark, rows)] == [row[0] for row in rows]
 
 
 def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSession, tmp_path: Path) -> None:
@@ -52,4 +67,5 @@ def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSessi
     assert {rank: (r.item_id, r.score) for rank, r in rows.items()} == {1: ("y", 3.0), 2: ("x", 1.0), 3: ("z", 0.0)}
     assert rows[1].reason == "Popular now; nothing is known of this user yet."
     assert (rows[1].sources, rows[1].model_version) == (["popular"], "m")
+    assert {(r.is_explored, r.propensity) for r in rows.values()} == {(False, 1.0)}
     assert [(r.metric, r.value) for r in found["metrics"].collect()] == [("trees", 0.0)]

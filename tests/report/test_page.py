@@ -45,6 +45,8 @@ METRICS = [
     metric("evaluate", "expected_calibration_error", "recsynth", "lines", 0.0171, None, None, 1234),
     metric("evaluate", "probability_predicted", "recsynth", "0.1 to 0.2", 0.15, None, None, 1234),
     metric("evaluate", "probability_observed", "recsynth", "0.1 to 0.2", 0.12, None, None, 1234),
+    metric("evaluate", "purchase_rate", "best_item", "rank 10", 0.0444, 0.0333, 0.0555, 90),
+    metric("evaluate", "purchase_rate", "explored_item", "rank 10", 0.0111, 0.0, 0.0222, 90),
     metric("judge_propensity", "auc", "propensity", "buy_28", 0.7654, 0.7, 0.8, 2),
     metric("judge_propensity", "auc", "recency", "buy_28", 0.6543, 0.6, 0.7, 2),
     metric("judge_propensity", "expected_calibration_error", "propensity", "buy_28", 0.0321, None, None, 2),
@@ -125,7 +127,9 @@ def test_the_page_tells_the_night(page: str) -> None:
         "1,234", "2 users by 1 items with 2 user-item pairs", "purchases of the 7 days",
         "Model abc123 is set aside: it did not beat the champion (bce, from minilm; validation NDCG@10 0.1100 before, "
         "0.1200 after)", "ranker’s NDCG@10 on the newest window", "Seconds of each stage",
-        "they are off by 0.017 (1,234 lines", "buy within 28 days 2 2 calibrated trees 0.7654 – 0.0321",
+        "had the best item always stood at rank 10, 4.44 % of customers would have bought it (3.33 to 5.55); "
+        "had another item always stood at rank 10, 1.11 %", "they are off by 0.017 (1,234 lines",
+        "buy within 28 days 2 2 calibrated trees 0.7654 – 0.0321",
         "leave: nothing for 90 days 0 1 calibrated trees – – –",
     ):  # fmt: skip
         assert sentence in said
