@@ -77,8 +77,6 @@ def session(name: str, settings: SparkSettings) -> SparkSession:
     given = _given_by_submit()
     if given is None:
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
-        # Under spark-submit the executors may not have the package when their daemon starts.
-        builder = builder.config("spark.python.daemon.module", "recsynth.worker_daemon")
         if not _has_delta_jar():
             builder = builder.config("spark.jars.packages", DELTA_PACKAGE)
     for key, value in wanted.items():
