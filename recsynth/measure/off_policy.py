@@ -15,7 +15,7 @@ def inverse_propensity(rewards_N: np.ndarray, logged_N: np.ndarray, target_N: np
 
     Source: Horvitz and Thompson, JASA 1952. Raises ValueError for a logged probability outside (0, 1].
 
-    >>> inverse_propensity(np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([1.0, 0.0])).mean()
+    >>> float(inverse_propensity(np.array([1.0, 0.0]), np.array([0.5, 0.5]), np.array([1.0, 0.0])).mean())
     1.0
     """
     terms_N: np.ndarray = np.asarray(rewards_N, float) * _weights(logged_N, target_N)
