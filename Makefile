@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps install clean
+.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-synthesis install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -23,7 +23,7 @@ lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: bench-quality bench-model bench-apps  ## every measured figure
+bench: bench-quality bench-model bench-apps bench-synthesis  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
@@ -34,6 +34,9 @@ bench-model: .venv/installed  ## the language model on Online Retail's held-out 
 
 bench-apps: .venv/installed  ## the applications: chances to buy on Online Retail, judged on the days after three dates
 	$(BIN)/python -m tests.benchmarks.propensity --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+
+bench-synthesis: .venv/installed  ## synthetic people on Online Retail, beside three baselines and real people
+	$(BIN)/python -m tests.benchmarks.synthesis --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
 install: .venv/installed  ## the local environment alone
 

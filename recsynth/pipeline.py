@@ -24,6 +24,8 @@ from recsynth.silver.clean import clean
 from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.stage import Stage
+from recsynth.synthesis.gate import gate
+from recsynth.synthesis.synthesise import synthesise
 from recsynth.training.train import train
 
 ALL_TIME = frozenset({"silver.events", "silver.item_records"})
@@ -58,6 +60,18 @@ STAGES: tuple[Stage, ...] = (
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
+    Stage("synthesise", ("gold.interactions",), ("synthesis.synthetic_histories",), synthesise),
+    Stage(
+        "gate",
+        (
+            "gold.interactions",
+            "gold.window_interactions",
+            "gold.window_labels",
+            "synthesis.synthetic_histories",
+        ),
+        ("synthesis.synthetic_interactions", "synthesis.synthesis_report"),
+        gate,
+    ),
     Stage(
         "train",
         (
@@ -95,6 +109,7 @@ STAGES: tuple[Stage, ...] = (
             "gold.histories",
             "gold.item_text",
             "gold.item_demand",
+            "synthesis.synthetic_interactions",
             "model.item_embeddings",
             "model.user_embeddings",
             "model.models",

@@ -22,6 +22,7 @@ from recsynth.section import Section
 from recsynth.shop.settings import ShopSettings
 from recsynth.silver.settings import SilverSettings
 from recsynth.source import SourceSettings
+from recsynth.synthesis.settings import SynthesisSettings
 from recsynth.training.settings import TrainingSettings
 
 
@@ -68,6 +69,9 @@ class Settings(Section):
     sources: list[SourceSettings] = Field(default_factory=list, description="What lands and how its columns map.")
     silver: SilverSettings = Field(default_factory=SilverSettings, description="Cleaning.")
     gold: GoldSettings = Field(default_factory=GoldSettings, description="R, histories, item text, windows.")
+    synthesis: SynthesisSettings = Field(
+        default_factory=SynthesisSettings, description="Synthetic users and what they must reach."
+    )
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Fine-tuning.")
     inference: InferenceSettings = Field(default_factory=InferenceSettings, description="Encoding.")
     candidates: CandidateSettings = Field(default_factory=CandidateSettings, description="Candidate sources.")

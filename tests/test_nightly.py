@@ -29,10 +29,10 @@ AS_OF = date(2025, 2, 18)
 KILLED_IN = "features"
 # Late rows land in files of later days: without them, the files before the date hold all that happened before it.
 NOTHING_LATE = "shop.dirt.late=0.0"
-LAYERS = ("gold", "model", "rank", "output")
+LAYERS = ("gold", "synthesis", "model", "rank", "output")
 MADE = sorted(name for name, table in TABLES.items() if table.layer in LAYERS and table.writer != "tune")
 # Delta versions count what a run wrote and put back: they are about the run, not about the night.
-OF_THE_RUN = "data_versions"
+OF_THE_RUN = ("data_versions", "source_version")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Tried:
 
     def rows(self, name: str) -> list[str]:
         """A table's rows as text, in order."""
-        as_text = self.store.read(TABLES[name]).drop(OF_THE_RUN).selectExpr("to_json(struct(*)) AS line")
+        as_text = self.store.read(TABLES[name]).drop(*OF_THE_RUN).selectExpr("to_json(struct(*)) AS line")
         return sorted(r.line for r in as_text.collect())
 
 

@@ -46,6 +46,8 @@ ROWS: dict[str, dict[str, Any]] = {
                           "quantity": 1, "opinions": 0, "first_ts": AT, "last_ts": AT},
     "gold.item_text": {"item_id": "x", "text": "Red mug", "content_hash": "h", "title": "RED MUG", "available": True,
                        "first_seen": AT, "is_cold": False},
+    "synthesis.synthesis_report": {"generator": "gan", "metric": "popularity", "kind": "fidelity", "value": 0.9,
+                                   "reference": 0.95, "threshold": 0.92, "passed": False},
     "ops.metrics": {"stage": "evaluate", "metric": "ndcg@10", "model": "recsynth", "segment": "all", "value": 0.3},
     "silver.quarantine": {"file_id": "f", "row_hash": "h", "source": "orders", "raw": "{}", "reason": "missing user_id",
                           "first_seen": AT, "copies": 2},
@@ -148,7 +150,7 @@ def test_every_table_is_told_with_its_grain() -> None:
     assert {name.strip("`"): grain for name, grain in rows_of("Tables")} == {n: t.grain for n, t in TABLES.items()}
     # What the text below the table says of run_date.
     nightly = {n for n, t in TABLES.items() if t.nightly}
-    assert nightly == {n for n, t in TABLES.items() if t.layer in ("gold", "rank", "output")} | {
+    assert nightly == {n for n, t in TABLES.items() if t.layer in ("gold", "synthesis", "rank", "output")} | {
         "model.models", "model.user_embeddings", "ops.metrics",
     }  # fmt: skip
 

@@ -42,13 +42,14 @@ class Catalogue:
 
 def candidates(
     interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, histories: DataFrame,
-    item_text: DataFrame, item_demand: DataFrame, item_embeddings: DataFrame, user_embeddings: DataFrame,
-    models: DataFrame, night: Night,
+    item_text: DataFrame, item_demand: DataFrame, synthetic_interactions: DataFrame, item_embeddings: DataFrame,
+    user_embeddings: DataFrame, models: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Propose items for every user tonight, and for the labelled users of each training window.
 
     Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text,
-    gold.item_demand and model.*; writes rank.candidates, rank.item_neighbours and rank.new_item_candidates.
+    gold.item_demand, synthesis.synthetic_interactions and model.*; writes rank.candidates, rank.item_neighbours and
+    rank.new_item_candidates.
     A source at a cut-off has seen nothing after it. What reaches the driver is bounded by the catalogue: item
     pairs of the Gram matrix up to max_items, item factors, vectors, popularity, trends, pairs of
     text_transfer.max_anchors items; and by user_neighbours.pool users' rows of R.
@@ -65,7 +66,10 @@ def candidates(
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
         is_tonight = cutoff == night.cutoff
         trend = trends.where(F.col("cutoff") == F.lit(cutoff))
-        folder, users, near = _fit(at, trend, cutoff, catalogue if is_tonight else catalogue.without_new(), night)
+        # Synthetic users were learned from all of tonight's R: to an earlier cut-off they would tell the future.
+        synthetic = _synthetic(synthetic_interactions, items, night) if is_tonight else None
+        known = catalogue if is_tonight else catalogue.without_new()
+        folder, users, near = _fit(at, trend, cutoff, known, synthetic, night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
         factors += [users.withColumn("cutoff", F.lit(cutoff))] if users is not None else []
         if is_tonight:
@@ -103,8 +107,22 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
     )
 
 
+def _synthetic(synthetic_interactions: DataFrame, items: DataFrame, night: Night) -> str | None:
+    """The folder of the weighed Gram matrix of the synthetic users that may be trained on; None where none may."""
+    weighed = synthetic_interactions.where("training_weight > 0").join(F.broadcast(items), on="item_id", how="inner")
+    # A row counts with its weight in the Gram matrix, so with the root of it in the matrix itself.
+    rows = weighed.groupBy("user_id").agg(
+        F.collect_list("item").alias("items"), F.collect_list(F.sqrt("training_weight")).alias("weights")
+    )
+    if rows.isEmpty():
+        return None
+    folder = str(night.work / "candidates" / "synthetic")
+    item_neighbours.gram(rows, items.count()).write.mode("overwrite").parquet(folder)
+    return folder
+
+
 def _fit(
-    at: DataFrame, trend: DataFrame, cutoff: datetime, catalogue: Catalogue, night: Night
+    at: DataFrame, trend: DataFrame, cutoff: datetime, catalogue: Catalogue, synthetic: str | None, night: Night
 ) -> tuple[str, DataFrame | None, DataFrame]:
     """Fit the sources at one cut-off: the folder of their files, the users' factors, the nearest items."""
     settings, items = night.settings.candidates, len(catalogue.ids_M)
@@ -129,7 +147,7 @@ def _fit(
         popular_M > 0,
         popular_M,
         _of_items(trend.select("item", F.col("trend").alias("v")), items, 1.0),
-        item_neighbours.fit(near, str(folder / "gram"), items, settings.item_neighbours),
+        item_neighbours.fit(near, str(folder / "gram"), items, settings.item_neighbours, synthetic),
         factors_MF,
         catalogue.vectors_MD,
         pool_PM,

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from recsynth.candidates.models import Weights
 from recsynth.candidates.settings import ItemNeighbourSettings
+from recsynth.model.ease import ease
 
 
 def gram(rows: DataFrame, items: int) -> DataFrame:
@@ -47,17 +48,6 @@ def dense(folder: str, items: int) -> np.ndarray:
     return matrix_MM
 
 
-def ease(gram_MM: np.ndarray, l2: float) -> np.ndarray:
-    """Item weights B (M, M) that best rebuild X with a zero diagonal: B = I - P / diag(P), P = (G + l2 I)^-1.
-
-    Source: Steck, Embarrassingly Shallow Autoencoders, WWW 2019.
-    """
-    inverse_MM = np.linalg.inv(gram_MM + l2 * np.eye(len(gram_MM), dtype=gram_MM.dtype))
-    weights_MM = -inverse_MM / np.diag(inverse_MM)
-    np.fill_diagonal(weights_MM, 0.0)
-    return weights_MM.astype(np.float32)
-
-
 def cosine_neighbours(cells: DataFrame, neighbours: int) -> DataFrame:
     """Rows (i, j, cosine) of each item's greatest `neighbours` cosines of columns of R, the item itself left out."""
     norm = cells.where("i = j").select(F.col("i").alias("n"), F.sqrt("v").alias("norm"))
@@ -72,14 +62,20 @@ def cosine_neighbours(cells: DataFrame, neighbours: int) -> DataFrame:
     return placed.select("i", "j", "cosine")
 
 
-def fit(near: DataFrame, folder: str, items: int, settings: ItemNeighbourSettings) -> Weights:
+def fit(
+    near: DataFrame, folder: str, items: int, settings: ItemNeighbourSettings, synthetic: str | None = None
+) -> Weights:
     """Item weights (M, M): dense EASE while the catalogue fits `max_items`, else the sparse cosines.
 
-    folder: the Gram matrix's files; near: what cosine_neighbours made of it. Bounds on the
-    driver: max_items^2 floats, or `neighbours` rows an item.
+    folder: the Gram matrix's files; near: what cosine_neighbours made of it; synthetic: the files of the Gram matrix
+    of synthetic users, weighed already, which EASE learns from too. Bounds on the driver: max_items^2 floats, twice
+    with synthetic users, or `neighbours` rows an item.
     """
     if items <= settings.max_items:
-        return ease(dense(folder, items), settings.l2)
+        gram_MM = dense(folder, items)
+        if synthetic is not None:
+            gram_MM += dense(synthetic, items)
+        return ease(gram_MM, settings.l2)
     pairs = near.toPandas()
     return sp.csr_matrix((pairs["cosine"], (pairs["i"], pairs["j"])), shape=(items, items), dtype=np.float32)
 

@@ -31,7 +31,12 @@ def write_model(model: MatchModel, folder: Path, card: dict[str, Any]) -> str:
     small = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k.startswith(_TOWER_KEYS)}
     save_file(small, folder / TOWERS)
     (folder / CARD).write_text(json.dumps(card | {"max_tokens": model.text.max_tokens}, sort_keys=True, indent=1))
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return write_manifest(folder)
+
+
+def write_manifest(folder: Path) -> str:
+    """Write the checksums of all files of a folder and return its version, the first 16 hex digits of their sha256."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     manifest = json.dumps({str(p.relative_to(folder)): sha256(p) for p in files}, sort_keys=True, indent=1)
     (folder / MANIFEST).write_text(manifest)
     return hashlib.sha256(manifest.encode()).hexdigest()[:16]

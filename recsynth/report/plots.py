@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -105,6 +105,20 @@ def tail(counts: Sequence[float], label: str) -> str:
         axes.loglog(np.arange(1, len(ordered) + 1), np.maximum(ordered, 1), color=ACCENT)
         axes.set_xlabel("rank")
         axes.set_ylabel(label)
+
+    return svg(draw, width=4.6, height=2.3)
+
+
+def beside(samples: Mapping[str, np.ndarray], places: str, label: str) -> str:
+    """Samples from greatest to least, each over the share of its length, on logarithmic axes; the first stands out."""
+
+    def draw(axes: Axes) -> None:
+        for (name, values), colour in zip(samples.items(), (ACCENT, QUIET, INK), strict=False):
+            ordered = np.sort(np.asarray(values, float))[::-1]
+            axes.loglog(np.arange(1, len(ordered) + 1) / len(ordered), ordered, color=colour, label=name)
+        axes.set_xlabel(places)
+        axes.set_ylabel(label)
+        axes.legend(frameon=False)
 
     return svg(draw, width=4.6, height=2.3)
 

@@ -15,6 +15,7 @@ from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_DEMAND, ITEM_TEXT, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.model import USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES
+from recsynth.tables.synthesis import SYNTHETIC_INTERACTIONS
 from tests.inference.planted import champions, item_embeddings
 from tests.rows import night, table
 
@@ -62,7 +63,7 @@ def propose(spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | Non
 
 def proposed(
     spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | None = None, parts: int = 1,
-    degrees: dict[str, float] | None = None,
+    degrees: dict[str, float] | None = None, synthetic: list[dict[str, Any]] | None = None,
 ) -> dict[str, DataFrame]:  # fmt: skip
     """The stage's tables; `degrees` gives items a vector in the plane, those beyond the board are new ones."""
     at = small_night(lake)
@@ -87,6 +88,7 @@ def proposed(
         histories=table(spark, HISTORIES, [{"user_id": u, "events": []} for u in sorted(users)]),
         item_text=table(spark, ITEM_TEXT, text if rows else []),
         item_demand=table(spark, ITEM_DEMAND, [{"cutoff": at.cutoff, "item_id": "i5", "trend": 4.0}]),
+        synthetic_interactions=table(spark, SYNTHETIC_INTERACTIONS, synthetic or []),
         item_embeddings=item_embeddings(spark, degrees or {}, {}),
         user_embeddings=table(spark, USER_EMBEDDINGS, []),
         models=champions(spark) if degrees else champions(spark).limit(0),
@@ -114,6 +116,28 @@ def test_the_missing_item_of_the_own_colour_is_the_first_unseen_neighbour(
         unseen = {item: row for item, row in mine.items() if item not in had}
         assert min(unseen, key=lambda i: unseen[i]["item_neighbours_rank"]) == f"i{user}"
         assert mine[f"i{user}"]["because_item"] in had
+
+
+def test_synthetic_users_teach_tonights_item_weights_alone_and_only_by_their_weight(
+    spark: SparkSession, lines: dict[tuple[Any, ...], dict[str, Any]], tmp_path: Path
+) -> None:
+    latest = max(cutoff for cutoff, _, _ in lines)
+
+    def with_people(weight: float) -> dict[tuple[Any, ...], dict[str, Any]]:
+        # Twenty people who have i2, which u0 has, and i3, of the other colour, together; and what nobody sells.
+        rows = [{"user_id": f"synthetic-{u}", "item_id": i, "verdict": "passed", "training_weight": weight}
+                for u in range(20) for i in ("i2", "i3", "no such item")]  # fmt: skip
+        found = proposed(spark, tmp_path / str(weight), synthetic=rows)
+        told = found["item_neighbours"].where("item_id = 'i2' and neighbour_id = 'i3'")
+        assert told.isEmpty()  # neighbours that are shown are those of real people
+        return by_line(found["candidates"])
+
+    untaught, taught = with_people(0.0), with_people(1.0)
+    assert untaught == lines
+    assert {k: v for k, v in taught.items() if k[0] != latest} == {k: v for k, v in lines.items() if k[0] != latest}
+    score = "item_neighbours_score"
+    assert taught[latest, "u0", "i3"][score] > lines.get((latest, "u0", "i3"), {score: 0.0})[score] + 0.1
+    assert not {user for _, user, _ in taught if user.startswith("synthetic")}
 
 
 def test_an_item_whose_demand_rose_scores_higher_among_trending_alone(

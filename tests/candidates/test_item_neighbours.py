@@ -9,23 +9,14 @@ import pytest
 import scipy.sparse as sp
 from pyspark.sql import DataFrame, SparkSession
 
-from recsynth.candidates.item_neighbours import cosine_neighbours, dense, ease, fit, gram
+from recsynth.candidates.item_neighbours import cosine_neighbours, dense, fit, gram
 from recsynth.candidates.settings import ItemNeighbourSettings
+from recsynth.model.ease import ease
 
 
 def random_rows(users: int = 23, items: int = 9) -> np.ndarray:
     rng = np.random.default_rng(5)
     return rng.integers(1, 4, (users, items)) * (rng.random((users, items)) < 0.4).astype(float)
-
-
-def test_ease_minimises_each_column_by_ridge_regression_on_the_others() -> None:
-    x_UM, l2 = random_rows(), 3.0
-    expected = np.zeros((9, 9))
-    for item in range(9):
-        others = [i for i in range(9) if i != item]
-        a = x_UM[:, others]
-        expected[others, item] = np.linalg.solve(a.T @ a + l2 * np.eye(8), a.T @ x_UM[:, item])
-    assert ease(x_UM.T @ x_UM, l2) == pytest.approx(expected, abs=1e-5)
 
 
 def pairs(spark: SparkSession, matrix_MM: np.ndarray) -> DataFrame:
@@ -59,6 +50,15 @@ def test_a_catalogue_beyond_the_bound_gets_sparse_neighbours(spark: SparkSession
     assert within == pytest.approx(ease(np.ones((4, 4)), 1.0))
     assert sp.issparse(beyond)
     assert np.diff(beyond.indptr).tolist() == [2, 2, 2, 2]
+
+
+def test_ease_learns_from_the_gram_matrix_of_synthetic_users_too(spark: SparkSession, tmp_path: Path) -> None:
+    real, made = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[1.0, 0.5], [0.5, 1.0]])
+    for name, gram_MM in (("real", real), ("made", made)):
+        pairs(spark, gram_MM).write.parquet(str(tmp_path / name))
+    near = cosine_neighbours(pairs(spark, real), 2)
+    found = fit(near, str(tmp_path / "real"), 2, ItemNeighbourSettings(max_items=2, l2=1.0), str(tmp_path / "made"))
+    assert found == pytest.approx(ease(real + made, 1.0))
 
 
 def test_gram_is_the_product_whatever_the_partitions(spark: SparkSession, tmp_path: Path) -> None:

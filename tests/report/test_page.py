@@ -70,6 +70,18 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"user_id": SCRIPT, "target": target, "horizon_days": days, "probability": p, "method": "calibrated_trees"}
         for target, days, p in (("buy", 28, 1.0), ("buy", 28, 1.0), ("leave", 90, 0.0), ("buy", 7, None))
     ],
+    "synthetic_interactions": [
+        {"user_id": user, "item_id": "x", "generator": "gan", "verdict": "failed", "training_weight": 0.0}
+        for user in ("s1", "s2", "s3")
+    ],
+    "synthesis_report": [
+        {"generator": g, "metric": m, "kind": "privacy", "value": v, "reference": 0.5, "threshold": 0.53, "passed": p}
+        for g, m, v, p in (
+            ("gan", "membership", 0.5678, False),
+            ("gaussian", "membership", 0.5123, True),
+            ("gan", "popularity_overlap", 0.9, None),
+        )
+    ],
     "stage_runs": [{"stage": "land", "run_date": AS_OF, "seconds": 2.5, "started_at": TS}],
 }
 
@@ -104,6 +116,16 @@ def test_nothing_is_loaded_from_elsewhere(which: str, request: pytest.FixtureReq
     assert not re.search(r"<(script|link|iframe|object|embed|img|base)\b|@import", html, re.IGNORECASE)
 
 
+def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_beside_real_ones(
+    page: str, empty: str
+) -> None:
+    said = text(page)
+    assert "3 people who do not exist, with 3 items between them. Verdict: failed (missed: membership)." in said
+    assert "membership privacy 0.5678 missed 0.5123 0.5000 0.5300" in said
+    assert page.count("How popular items are") == page.count("How active users are") == 1
+    assert "Nothing was synthesised tonight." in text(empty)
+
+
 def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
     assert SCRIPT not in page
     assert "onerror=alert(1)>" not in page
@@ -136,9 +158,9 @@ def test_the_page_tells_the_night(page: str) -> None:
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, the loss, NDCG of one view, probabilities, the ranker's gains, chances and
-    # whether they were true, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 11
+    # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
+    # ranker's gains, chances and whether they were true, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 13
 
 
 def test_an_empty_night_gives_a_page_that_says_so(empty: str) -> None:

@@ -1,0 +1,82 @@
+"""The page's section on synthetic data: what the gates found, and real and synthetic side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.report import plots
+
+POINTS = 2_000
+GAN, REAL = "gan", "real"
+ORDER = (GAN, "gaussian", "independent", "resampled", "shuffled")
+
+
+def synthesis(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
+    """Verdict, figures of each generator beside those of real people, and two pictures; None where nothing was made."""
+    report = tables["synthesis_report"].toPandas()  # bound: a row a generator and metric
+    if report.empty:
+        return None
+    reasons = report["reason"].dropna().tolist()
+    judged = report[report["kind"] != "input"]
+    ours = judged[judged["generator"] == GAN]
+    batch = tables["synthetic_interactions"]
+    made = batch.agg(
+        F.count("*").alias("cells"),
+        F.count_distinct("user_id").alias("users"),
+        F.max("verdict"),
+        F.max("training_weight").alias("weight"),
+    ).first()
+    return {
+        "reasons": reasons,
+        "made": made,
+        "verdict": made[2] if made else None,
+        "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
+        "generators": [g for g in ORDER if g in set(judged["generator"])],
+        "rows": [_row(str(metric), part) for metric, part in judged.groupby("metric", sort=False)],
+        "pictures": _pictures(tables["interactions"], batch) if made and made.cells else {},
+    }
+
+
+def _row(metric: str, part: pd.DataFrame) -> dict[str, Any]:
+    of = part.set_index("generator")
+    bound = of.loc[GAN] if GAN in of.index else of.iloc[0]
+    cells = {name: (float(r["value"]), r["passed"]) for name, r in of.iterrows() if pd.notna(r["value"])}
+    return {"metric": metric, "kind": bound["kind"], "cells": cells, "reference": _number(bound["reference"]),
+            "threshold": _number(bound["threshold"])}  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _pictures(real: DataFrame, synthetic: DataFrame) -> dict[str, Markup]:
+    """Popularity of items as shares of users, and activity of users, of at most POINTS places each."""
+    sides = {"synthetic": synthetic, REAL: real}
+    shares, sizes = {}, {}
+    for name, rows in sides.items():
+        users = rows.select("user_id").distinct().count()
+        shares[name] = _greatest(rows, "item_id") / max(users, 1)
+        sizes[name] = _quantiles(rows)
+    return {
+        "How popular items are": Markup(plots.beside(shares, "share of items", "share of users")),
+        "How active users are": Markup(plots.beside(sizes, "share of users", "items of a user")),
+    }
+
+
+def _greatest(rows: DataFrame, key: str) -> np.ndarray:
+    counts = rows.groupBy(key).count().orderBy(F.desc("count")).limit(POINTS).toPandas()["count"]
+    return np.asarray(counts, float)
+
+
+def _quantiles(rows: DataFrame) -> np.ndarray:
+    """Items of a user at a hundred even places of the users."""
+    sizes = rows.groupBy("user_id").count()
+    found = sizes.agg(F.percentile("count", [(i + 0.5) / 100 for i in range(100)]).alias("q")).first()
+    return np.asarray(found.q if found and found.q else [], float)

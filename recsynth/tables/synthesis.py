@@ -1,0 +1,78 @@
+"""Synthesis: what was synthesised, and what the gates found; never mixed into a table of real data."""
+
+from __future__ import annotations
+
+from recsynth.tables.table import Table, column
+
+SYNTHETIC_HISTORIES = Table(
+    name="synthesis.synthetic_histories",
+    grain="one row per (generator, synthetic user): what each generator drew, before any gate",
+    writer="synthesise",
+    key=("generator", "user_id"),
+    columns=(
+        column("generator", "string", "`gan`, or a baseline: `gaussian`, `independent`"),
+        column("user_id", "string", "`synthetic-` and a number; no real user's"),
+        column("segment", "string", "light, middle or heavy: the third of the learning half that its activity is of"),
+        column("items", "array<string>", "item ids, each once, in their order", "size(items) > 0"),
+        column("model_version", "string", "the generator's folder below _models"),
+        column("seed", "bigint", "with the as-of date and user_id it decides the row"),
+        column("source_version", "bigint", "Delta version of gold.interactions that the generator learned from"),
+    ),
+)
+
+SYNTHETIC_INTERACTIONS = Table(
+    name="synthesis.synthetic_interactions",
+    grain="one row per (synthetic user, item) of the generator that is meant for training",
+    writer="gate",
+    key=("user_id", "item_id"),
+    columns=(
+        column("user_id", "string", "`synthetic-` and a number; no real user's"),
+        column("item_id", "string", "an item of gold.interactions; the synthetic user has it: R_ij = 1"),
+        *(
+            c
+            for c in SYNTHETIC_HISTORIES.columns
+            if c.name in ("generator", "segment", "model_version", "seed", "source_version")
+        ),
+        column(
+            "verdict",
+            "string",
+            "of the whole batch: failed data are not for training",
+            "verdict in ('passed', 'failed')",
+        ),
+        column(
+            "training_weight",
+            "double",
+            "of the row where `candidates` learns item weights; 0: not trained on, failed or no help",
+            "training_weight >= 0 and (training_weight = 0 or verdict = 'passed')",
+        ),
+    ),
+)
+
+SYNTHESIS_REPORT = Table(
+    name="synthesis.synthesis_report",
+    grain="one row per (generator, metric)",
+    writer="gate",
+    key=("generator", "metric"),
+    columns=(
+        column(
+            "generator",
+            "string",
+            "what was judged: a generator of synthetic_histories; or a control that must fail, `resampled` (real "
+            "people drawn again) or `shuffled` (what the GAN drew, dealt anew)",
+        ),
+        column("metric", "string", "such as popularity or closest_record; meanings: recsynth/synthesis/judge.py"),
+        column(
+            "kind",
+            "string",
+            "what it is about",
+            "kind in ('fidelity', 'utility', 'privacy', 'bias', 'input')",
+        ),
+        column("value", "double?", "of the synthetic data against the hold-out half; null where there are none"),
+        column("reference", "double?", "the same of the learning half, real people, against the hold-out half"),
+        column("threshold", "double?", "the bound of the settings; null: reported alone"),
+        column("passed", "boolean?", "null where there is no threshold"),
+        column("reason", "string?", "why nothing could be measured"),
+    ),
+)
+
+TABLES = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, SYNTHESIS_REPORT)

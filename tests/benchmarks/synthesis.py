@@ -1,0 +1,112 @@
+"""Synthetic people on Online Retail: learned from one half of the users, judged by the other, beside three baselines.
+
+    make bench-synthesis
+    make bench-synthesis ARGS="--seeds 1 --set synthesis.gan.steps=300"
+
+Only the stages that synthesis needs are run, from the raw files. A seed draws the halves anew. Exit code 0 only where
+the means over the seeds reach the floors and a plain second judge finds no real history copied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from recsynth.nightly import run_night
+from recsynth.pipeline import STAGES
+from recsynth.session import session
+from recsynth.settings import Settings
+from recsynth.store import Store
+from recsynth.tables.gold import INTERACTIONS
+from recsynth.tables.ops import STAGE_RUNS
+from recsynth.tables.synthesis import SYNTHESIS_REPORT, SYNTHETIC_HISTORIES
+
+NEEDED = ("land", "clean", "interactions", "synthesise", "gate")
+AS_OF = "2011-10-15"
+# What holds on 2011-10-15 with room for the seed; what was aimed at is in README.md here. True: at least.
+FLOORS = {"popularity": (True, 0.92), "activity": (True, 0.97), "copies": (False, 0.0), "tail": (True, 0.8)}
+
+
+def main() -> int:
+    """Run each seed on a lake of its own, print the means, and return 1 where a floor or the second judge is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="folder with a CSV a day")
+    parser.add_argument("--as-of", default=AS_OF, help="as-of date")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds: 0, 1, ...")
+    parser.add_argument("--config", default="conf/online_retail.toml", help="settings of the night")
+    parser.add_argument("--set", action="append", default=[], help="SECTION.KEY=VALUE, as of a job")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = [_run(seed, options, Path(scratch) / str(seed)) for seed in range(options.seeds)]
+    figures = pd.concat([report for report, _ in found])
+    print(f"\n{options.as_of}, {options.seeds} seeds, {time.monotonic() - started:.0f} s in all, {platform.machine()}, "
+          f"{os.cpu_count()} cores; mean (least to greatest over the seeds)\n")  # fmt: skip
+    _print(figures)
+    faults = [fault for _, faults in found for fault in faults] + _missed(figures)
+    for fault in faults:
+        print(f"MISSED {fault}")
+    return 1 if faults else 0
+
+
+def _run(seed: int, options: argparse.Namespace, folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The report of one seed and what a second judge found otherwise."""
+    places = [f"paths.{k}={v}" for k, v in (("landing", options.data), ("lake", folder), ("report", folder / "report"))]
+    settings = Settings.load(options.config, [*places, f"seed={seed}", *options.set])
+    day = date.fromisoformat(options.as_of)
+    spark = session("synthesis", settings.spark)
+    run_night(spark, settings, day, stages=[stage for stage in STAGES if stage.name in NEEDED])
+    store = Store(spark, settings.paths.lake)
+    seconds = {r.stage: r.seconds for r in store.read(STAGE_RUNS).collect()}
+    drawn = store.read_night(SYNTHETIC_HISTORIES, day).toPandas()
+    print(f"seed {seed}: synthesise {seconds['synthesise']:.0f} s, gate {seconds['gate']:.0f} s, {len(drawn):,} users")
+    report = store.read_night(SYNTHESIS_REPORT, day).toPandas()
+    real = store.read_night(INTERACTIONS, day).select("user_id", "item_id").toPandas()
+    return report.assign(seed=seed), _second_judge(drawn, real, settings.synthesis.gate.copy_items)
+
+
+def _second_judge(drawn: pd.DataFrame, real: pd.DataFrame, least: int) -> list[str]:
+    """Whole histories of any real user, of at least `least` items, that the GAN drew: plain Python, by item ids."""
+    known = {h for h in real.groupby("user_id")["item_id"].agg(frozenset) if len(h) >= least}
+    copied = known & {frozenset(items) for items in drawn.loc[drawn["generator"] == "gan", "items"]}
+    return [f"copies by a second judge: expected none, found {len(copied)}"] if copied else []
+
+
+def _print(figures: pd.DataFrame) -> None:
+    names = [g for g in ("gan", "gaussian", "independent", "resampled", "shuffled") if g in set(figures["generator"])]
+    print("| figure | " + " | ".join(names) + " | real | bound |\n|" + "---|" * (len(names) + 3))
+    for metric, part in figures.groupby("metric", sort=False):
+        cells = [_spread(part.loc[part["generator"] == name, "value"]) for name in names]
+        ours = part[part["generator"] == "gan"]
+        print(f"| {metric} | " + " | ".join([*cells, _spread(ours["reference"]), _spread(ours["threshold"])]) + " |")
+
+
+def _spread(values: pd.Series) -> str:
+    values = values.dropna()
+    if values.empty:
+        return ""
+    return f"{values.mean():.3f}" + (f" ({values.min():.3f} to {values.max():.3f})" if len(values) > 1 else "")
+
+
+def _missed(figures: pd.DataFrame) -> list[str]:
+    means = figures[figures["generator"] == "gan"].groupby("metric")["value"].mean()
+    return [
+        f"{metric}: expected at {'least' if at_least else 'most'} {bound}, found {means[metric]:.4f}"
+        for metric, (at_least, bound) in FLOORS.items()
+        if (means[metric] < bound if at_least else means[metric] > bound)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
