@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 INK, ACCENT, QUIET = "#5b6470", "#c2552d", "#8fa3b8"
 _STYLE: dict[Any, Any] = {
@@ -105,6 +106,7 @@ def tail(counts: Sequence[float], label: str) -> str:
         axes.loglog(np.arange(1, len(ordered) + 1), np.maximum(ordered, 1), color=ACCENT)
         axes.set_xlabel("rank")
         axes.set_ylabel(label)
+        _plain_powers(axes)
 
     return svg(draw, width=4.6, height=2.3)
 
@@ -118,9 +120,17 @@ def beside(samples: Mapping[str, np.ndarray], places: str, label: str) -> str:
             axes.loglog(np.arange(1, len(ordered) + 1) / len(ordered), ordered, color=colour, label=name)
         axes.set_xlabel(places)
         axes.set_ylabel(label)
+        _plain_powers(axes)
         axes.legend(frameon=False)
 
     return svg(draw, width=4.6, height=2.3)
+
+
+def _plain_powers(axes: Axes) -> None:
+    """Numbers as text on logarithmic axes: matplotlib's own labels are mathematics, which is switched off here."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
 
 
 def _short(value: float) -> str:

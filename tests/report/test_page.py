@@ -161,6 +161,8 @@ def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
     # ranker's gains, chances and whether they were true, the stages.
     assert page.count("<svg") == page.count("</svg>") == 13
+    # Mathematics is switched off, so a label in it would be shown as its source.
+    assert "mathdefault" not in page
 
 
 def test_an_empty_night_gives_a_page_that_says_so(empty: str) -> None:
