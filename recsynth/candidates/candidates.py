@@ -67,7 +67,7 @@ def candidates(
         is_tonight = cutoff == night.cutoff
         trend = trends.where(F.col("cutoff") == F.lit(cutoff))
         # Synthetic users were learned from all of tonight's R: to an earlier cut-off they would tell the future.
-        synthetic = _synthetic(synthetic_interactions, items, night) if is_tonight else None
+        synthetic = _synthetic(synthetic_interactions, items, len(catalogue.ids_M), night) if is_tonight else None
         known = catalogue if is_tonight else catalogue.without_new()
         folder, users, near = _fit(at, trend, cutoff, known, synthetic, night)
         folders[pd.Timestamp(cutoff).tz_convert(None)] = folder
@@ -107,17 +107,20 @@ def _bounded(cells: DataFrame, night: Night) -> DataFrame:
     )
 
 
-def _synthetic(synthetic_interactions: DataFrame, items: DataFrame, night: Night) -> str | None:
-    """The folder of the weighed Gram matrix of the synthetic users that may be trained on; None where none may."""
+def _synthetic(synthetic_interactions: DataFrame, items: DataFrame, count: int, night: Night) -> str | None:
+    """The folder of the weighed Gram matrix of the synthetic users that may be trained on; None where none may.
+
+    Nor is there one where the catalogue is beyond EASE: what is shown beside an item is of real people alone.
+    """
     weighed = synthetic_interactions.where("training_weight > 0").join(F.broadcast(items), on="item_id", how="inner")
     # A row counts with its weight in the Gram matrix, so with the root of it in the matrix itself.
     rows = weighed.groupBy("user_id").agg(
         F.collect_list("item").alias("items"), F.collect_list(F.sqrt("training_weight")).alias("weights")
     )
-    if rows.isEmpty():
+    if count > night.settings.candidates.item_neighbours.max_items or rows.isEmpty():
         return None
     folder = str(night.work / "candidates" / "synthetic")
-    item_neighbours.gram(rows, items.count()).write.mode("overwrite").parquet(folder)
+    item_neighbours.gram(rows, count).write.mode("overwrite").parquet(folder)
     return folder
 
 

@@ -36,27 +36,16 @@ def average_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Correlation of the ranks of paired values; 0 where one of them does not vary.
+    """Correlation of the ranks of paired values; 0 where one of them does not vary or there are none.
 
     >>> spearman(np.array([1, 2, 3]), np.array([10, 100, 1000])), spearman(np.array([1, 2]), np.array([1, 1]))
     (1.0, 0.0)
     """
+    if not len(a):
+        return 0.0
     ranks_a, ranks_b = (r - r.mean() for r in (average_ranks(np.asarray(x)) for x in (a, b)))
     spread = np.sqrt((ranks_a @ ranks_a) * (ranks_b @ ranks_b))
     return float(np.round(ranks_a @ ranks_b / spread, 12)) if spread > 0 else 0.0
-
-
-def auc(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Chance that a positive scores above a negative, ties split; 0.5 is blind, also where there are none.
-
-    >>> auc(np.array([2.0, 1.0]), np.array([1.0, 0.0]))
-    0.875
-    """
-    n, m = len(positives), len(negatives)
-    if not n or not m:
-        return 0.5
-    ranks = average_ranks(np.concatenate([positives, negatives]))
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def lift(gram_MM: np.ndarray, users: int) -> np.ndarray:

@@ -16,7 +16,6 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 
 STEPS, BATCH, LEARNING_RATE = 150, 512, 0.05
-EXTRAS = 3
 
 
 @dataclass(frozen=True)

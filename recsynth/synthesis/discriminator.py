@@ -8,25 +8,25 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.utils.extmath import randomized_svd
 
-from recsynth.measure.synthesis import auc
+from recsynth.measure.discrimination import auc
 
 FACTORS, FOLDS = 32, 5
 
 
 def discriminator_auc(real_UM: sp.csr_matrix, synthetic_UM: sp.csr_matrix, seed: int) -> float:
-    """AUC, over five folds, of boosted trees on what they see of a user; 0.5 where a side has under ten users.
+    """AUC, over five folds, of boosted trees on what they see of a user; NaN where a side has under ten users.
 
     Features: activity, mean and spread of the log popularity of the items, the share of rare ones, and the position
     in the first factors of both together: what sets of items go with what.
     """
     if min(real_UM.shape[0], synthetic_UM.shape[0]) < 2 * FOLDS:
-        return 0.5
+        return float("nan")
     features_UF = _features(sp.vstack([real_UM, synthetic_UM]).tocsr(), np.asarray(real_UM.sum(0)).ravel(), seed)
     is_real_U = np.repeat([1, 0], [real_UM.shape[0], synthetic_UM.shape[0]])
     trees = HistGradientBoostingClassifier(max_iter=80, max_leaf_nodes=15, random_state=seed % 2**32)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     chance_U = cross_val_predict(trees, features_UF, is_real_U, cv=folds, method="predict_proba")[:, 1]
-    return auc(chance_U[is_real_U == 1], chance_U[is_real_U == 0])
+    return auc(chance_U, is_real_U)[0]
 
 
 def _features(rows_UM: sp.csr_matrix, holders_M: np.ndarray, seed: int) -> np.ndarray:

@@ -42,8 +42,13 @@ class _Generator(nn.Module):
 
 def fit_gan(taste_UZ: np.ndarray, condition_U: np.ndarray, settings: GanSettings, seed: int) -> dict[str, np.ndarray]:
     """Train and return the generator's weights, the mean of its last steps; see generator.generate."""
-    # A generator of torch's own numbers: no other draw of the process moves these.
-    torch.manual_seed(seed)
+    # The process' own stream of random numbers is as it was afterwards.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _trained(taste_UZ, condition_U, settings)
+
+
+def _trained(taste_UZ: np.ndarray, condition_U: np.ndarray, settings: GanSettings) -> dict[str, np.ndarray]:
     skip_XZ, skip_bias_Z = gaussian(taste_UZ, condition_U)
     made, critic = (
         _Generator(skip_XZ, skip_bias_Z, settings.hidden_size),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,6 +35,8 @@ BOUNDS: dict[str, tuple[bool, Callable[[GateSettings, float], float]]] = {
     "membership": (False, lambda s, real: s.membership_at_most),
     "tail": (True, lambda s, real: s.tail_of_real_at_least),
 }
+OF_REAL = ("lift", "transfer_all", "transfer_new")
+"""Their bound is a share of the real half's figure, and says nothing where that is none."""
 
 
 def gate(
@@ -64,12 +67,10 @@ def gate(
         function, "generator string, metric string, value double"
     )
     rows = report_rows(figures.toPandas(), settings.gate)  # bound: a row a metric and set
-    passed = {r[0]: all(x[6] is not False for x in rows if x[0] == r[0]) for r in rows}
-    verdict = "passed" if passed.get(GAN) else "failed"
-    log.info("synthetic data of the GAN: %s; %s", verdict, ", ".join(f"{r[1]} {r[3]:.3f}" for r in rows if r[0] == GAN))
-    share = next(float(str(r[3])) for r in rows if r[:2] == (GAN, "share")) if verdict == "passed" else 0.0
+    verdict, weight = judgement(rows)
+    log.info("synthetic data of the GAN: %s; %s", verdict, ", ".join(f"{r[1]} {r[3]}" for r in rows if r[0] == GAN))
     batch = synthetic_histories.where(F.col("generator") == GAN).withColumn("item_id", F.explode("items"))
-    told = batch.withColumn("verdict", F.lit(verdict)).withColumn("training_weight", F.lit(share))
+    told = batch.withColumn("verdict", F.lit(verdict)).withColumn("training_weight", F.lit(weight))
     return {
         "synthetic_interactions": told.select(*SYNTHETIC_INTERACTIONS.column_names),
         "synthesis_report": spark.createDataFrame(rows, SYNTHESIS_REPORT.schema),
@@ -77,18 +78,33 @@ def gate(
 
 
 def report_rows(figures: pd.DataFrame, settings: GateSettings) -> list[tuple[object, ...]]:
-    """Rows of synthesis.synthesis_report from (generator, metric, value), of which `real` is the reference."""
-    real = figures[figures["generator"] == REAL].set_index("metric")["value"].to_dict()
+    """Rows of synthesis.synthesis_report from (generator, metric, value), of which `real` is the reference.
+
+    What has a bound and could not be measured, on either side, is not passed.
+    """
+    of_real = figures[figures["generator"] == REAL]
+    real: dict[str, float] = dict(zip(of_real["metric"], of_real["value"], strict=True))
     rows: list[tuple[object, ...]] = []
     for name, metric, value in figures[figures["generator"] != REAL].itertuples(index=False):
         beside = real.get(metric)
-        threshold, passed = None, None
-        if metric in BOUNDS and beside is not None:
+        threshold, passed, reason = None, None, None
+        if metric in BOUNDS:
             at_least, bound = BOUNDS[metric]
-            threshold = bound(settings, beside)
+            threshold = bound(settings, real[metric])
             passed = bool(value >= threshold if at_least else value <= threshold)
-        rows.append((name, metric, METRICS[metric][0], value, beside, threshold, passed, None))
+            if math.isnan(value) or (metric in OF_REAL and real[metric] <= 0):
+                passed, reason = False, f"nothing to measure {metric} by: {value} here, {real[metric]} of real people"
+        measured = None if math.isnan(value) else value
+        rows.append((name, metric, METRICS[metric][0], measured, beside, threshold, passed, reason))
     return sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
+
+
+def judgement(rows: list[tuple[object, ...]]) -> tuple[str, float]:
+    """The verdict on the GAN's batch, and the weight of its rows in training: the share that helps, if it passed."""
+    ours = {r[1]: r for r in rows if r[0] == GAN}
+    if any(r[6] is False for r in ours.values()):
+        return "failed", 0.0
+    return "passed", float(str(ours["share"][3]))
 
 
 def _reasons(both: Halves, settings: SynthesisSettings) -> list[tuple[object, ...]]:

@@ -25,6 +25,7 @@ GAN, GAUSSIAN, INDEPENDENT = KINDS = ("gan", "gaussian", "independent")
 SEGMENTS = ("light", "middle", "heavy")
 BLOCK = 256
 EXTRAS = 3
+"""Latent numbers beside the tastes: the mean and spread of popularity and the activity (autoencoder.py)."""
 _WEIGHTS, _ITEMS = "generator.safetensors", "items.json"
 _SMOOTHING = 0.08
 SLOPE = 0.2

@@ -60,7 +60,7 @@ SYNTHESIS_REPORT = Table(
             "what was judged: a generator of synthetic_histories; or a control that must fail, `resampled` (real "
             "people drawn again) or `shuffled` (what the GAN drew, dealt anew)",
         ),
-        column("metric", "string", "such as popularity or closest_record; meanings: recsynth/synthesis/judge.py"),
+        column("metric", "string", "such as popularity or membership; meanings: recsynth/synthesis/judge.py"),
         column(
             "kind",
             "string",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from recsynth.synthesis.discriminator import discriminator_auc
 from recsynth.synthesis.judge import (
     METRICS,
     People,
@@ -67,6 +68,7 @@ def test_fresh_people_of_the_same_tastes_are_as_good_as_the_real(
     assert fresh["transfer_all"] > 0.9 * real["transfer_all"]
     assert abs(fresh["discriminator"] - 0.5) < 0.1
     assert fresh["membership"] < 0.6
+    assert abs(real["membership"] - 0.5) < 0.1
 
 
 def test_shuffled_people_have_the_margins_and_nothing_else(people: People, found: dict[str, dict[str, float]]) -> None:
@@ -81,6 +83,10 @@ def test_copied_people_are_found_out(people: People, found: dict[str, dict[str, 
     assert found["copied"]["copies"] == long_enough > 50
     assert found["copied"]["membership"] > 0.65
     assert found["fresh"]["copies"] < 0.2 * long_enough
+
+
+def test_too_few_people_are_not_told_apart_rather_than_alike(people: People) -> None:
+    assert np.isnan(discriminator_auc(people.held_UM, people.learn_UM[:9], seed=1))
 
 
 def test_likeness_is_jaccards_to_the_nearest_rows() -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.synthesis.gate import gate
+from recsynth.synthesis.gate import BOUNDS, OF_REAL, gate, judgement, report_rows
 from recsynth.synthesis.generator import KINDS
 from recsynth.synthesis.judge import METRICS
+from recsynth.synthesis.settings import GateSettings
 from recsynth.synthesis.synthesise import synthesise
 from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.synthesis import SYNTHESIS_REPORT, SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS
@@ -132,29 +134,34 @@ def test_controls_fail_where_they_must(judged: dict[str, DataFrame]) -> None:
     assert report.loc[("shuffled", "popularity_overlap"), "value"] > 0.75
 
 
-def test_with_a_bound_that_cannot_be_reached_the_batch_fails_and_is_written(
-    inputs: Inputs, histories: DataFrame, tmp_path: Path
-) -> None:
-    strict = at(
-        tmp_path, gate={"lift_items": 40, "ease_l2": 5.0, "membership_at_most": 0.5, "popularity_at_least": 1.0}
-    )
-    batch = gate(**inputs, synthetic_histories=histories, night=strict)["synthetic_interactions"]
-    told = batch.select("verdict", "training_weight").distinct().collect()
-    assert [tuple(r) for r in told] == [("failed", 0.0)]
+def figures(**ours: float) -> pd.DataFrame:
+    """Figures of a batch that reaches every bound, but for what is said; real people have 0.5 in all."""
+    good = {**dict.fromkeys(METRICS, 1.0), "discriminator": 0.5, "copies": 0.0, "membership": 0.5, "share": 0.25}
+    rows = [("gan", m, v) for m, v in (good | ours).items()] + [("real", m, 0.5) for m in METRICS]
+    return pd.DataFrame(rows, columns=["generator", "metric", "value"])
 
 
-def test_a_batch_that_passes_and_helps_is_weighed_and_one_that_only_passes_is_not(
-    inputs: Inputs, histories: DataFrame, tmp_path: Path
-) -> None:
-    lax = {"lift_items": 40, "ease_l2": 5.0, "popularity_at_least": 0.0, "activity_at_least": 0.0,
-           "lift_of_real_at_least": 0.0, "transfer_of_real_at_least": 0.0, "discriminator_at_most": 1.0,
-           "copies_at_most": 999, "membership_at_most": 1.0, "tail_of_real_at_least": 0.0}  # fmt: skip
-    found = gate(**inputs, synthetic_histories=histories, night=at(tmp_path, gate=lax))
-    report = found["synthesis_report"].toPandas().set_index(["generator", "metric"])["value"]
-    (told,) = found["synthetic_interactions"].select("verdict", "training_weight").distinct().collect()
-    assert tuple(told) == ("passed", report["gan", "share"])
-    assert (told.training_weight > 0) == (report["gan", "added_low"] > 0)
-    assert report["shuffled", "share"] == 0.0
+def test_a_batch_that_passes_has_the_weight_that_helps_and_one_that_does_not_has_none() -> None:
+    settings = GateSettings()
+    assert judgement(report_rows(figures(), settings)) == ("passed", 0.25)
+    assert judgement(report_rows(figures(share=0.0), settings)) == ("passed", 0.0)
+
+
+@pytest.mark.parametrize("metric", BOUNDS)
+def test_each_bound_alone_fails_the_batch_and_so_does_what_cannot_be_measured(metric: str) -> None:
+    at_least, _ = BOUNDS[metric]
+    for value in (-1.0 if at_least else 2.0, float("nan")):
+        assert judgement(report_rows(figures(**{metric: value}), GateSettings())) == ("failed", 0.0)
+
+
+@pytest.mark.parametrize("metric", OF_REAL)
+def test_where_real_people_have_no_figure_the_batch_is_not_passed_by_it(metric: str) -> None:
+    table = figures()
+    table.loc[(table["generator"] == "real") & (table["metric"] == metric), "value"] = 0.0
+    rows = {r[1]: r for r in report_rows(table, GateSettings())}
+    assert rows[metric][6] is False
+    assert str(rows[metric][7]).startswith(f"nothing to measure {metric} by")
+    assert judgement(list(rows.values())) == ("failed", 0.0)
 
 
 def test_too_few_users_are_said_and_nothing_is_synthesised(spark: SparkSession, tmp_path: Path) -> None:
