@@ -16,7 +16,7 @@ nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG 
 test: .venv/installed  ## run every test but the slow ones
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
-test-slow: .venv/installed  ## run the slow tests: whole nights, one of them killed on the way
+test-slow: .venv/installed  ## run the slow tests: whole nights, one of them killed on the way, real data, two processes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: .venv/installed  ## style and types

@@ -20,6 +20,8 @@ from recsynth.store import Store
 from recsynth.tables import TABLES
 from tests.references.online_retail import kept_units, purchases
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 # Two weeks around the day on which London's clocks go forward, and three days that land but come after the date.
 FIRST, AS_OF, LAST = "2011-03-21", date(2011, 4, 4), "2011-04-06"

@@ -104,6 +104,7 @@ def test_a_finished_night_is_not_done_again(lake: Lake) -> None:
     assert lake.ledger.is_published(AS_OF)
 
 
+@pytest.mark.slow
 def test_events_after_the_date_change_nothing_and_events_before_it_do(spark: SparkSession, lake: Lake) -> None:
     lake.run(COUNT, PAIR)
     once = lake.versions()

@@ -23,6 +23,7 @@ def trained(shards: Path, out: Path, start: Path, **changes: object) -> dict[str
     return launch(shards, out, str(start), quick(processes=2, **changes), seed=3)
 
 
+@pytest.mark.slow
 def test_two_processes_learn_the_planted_taste_and_leave_one_whole_model(
     spark: SparkSession, shards: Path, tmp_path: Path
 ) -> None:

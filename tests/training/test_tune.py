@@ -79,6 +79,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, dies_at: int = -1) -> list[int]:
     return begun
 
 
+@pytest.mark.slow
 def test_the_better_of_two_rates_is_found_and_a_killed_search_ends_the_same(
     lake: tuple[Ledger, Night], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
