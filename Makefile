@@ -32,8 +32,9 @@ bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail
 bench-model: .venv/installed  ## the language model on Online Retail's held-out items, three seeds
 	$(BIN)/python -m tests.benchmarks.model --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
-bench-apps: .venv/installed  ## the applications: chances to buy on Online Retail, judged on the days after three dates
+bench-apps: .venv/installed  ## the applications: chances to buy on Online Retail; texts of five labelled sets (90 min)
 	$(BIN)/python -m tests.benchmarks.propensity --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+	$(BIN)/python -m tests.benchmarks.texts --data $(RECSYNTH_DATA)
 
 bench-synthesis: .venv/installed  ## synthetic people on Online Retail, beside three baselines and real people
 	$(BIN)/python -m tests.benchmarks.synthesis --data $(RECSYNTH_DATA)/online_retail $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recsynth.apps.judge_propensity import judge_propensity
 from recsynth.apps.propensity import purchase_propensity
+from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
 from recsynth.bronze.land import land
 from recsynth.candidates.candidates import candidates
 from recsynth.evaluation.evaluate import evaluate
@@ -30,6 +31,7 @@ from recsynth.training.train import train
 
 ALL_TIME = frozenset({"silver.events", "silver.item_records"})
 ALL_NIGHTS = frozenset({"model.models"})
+ALL_CLASSIFIERS = frozenset({"model.classifiers"})
 
 STAGES: tuple[Stage, ...] = (
     Stage("land", ("bronze.landed_files", "bronze.rows"), ("bronze.landed_files", "bronze.rows"), land),
@@ -57,6 +59,20 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
+    Stage(
+        "sentiment_model",
+        ("silver.reviews", "model.classifiers"),
+        ("model.classifiers", "ops.metrics"),
+        sentiment_model,
+        sees_nights=ALL_CLASSIFIERS,
+    ),
+    Stage(
+        "review_sentiment",
+        ("silver.reviews", "model.classifiers", "model.text_labels"),
+        ("model.text_labels", "output.review_sentiment"),
+        review_sentiment,
+        sees_nights=ALL_CLASSIFIERS,
+    ),
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),

@@ -13,7 +13,7 @@ from recsynth.ledger import Ledger
 from recsynth.model.champion import champion
 from recsynth.model.folder import check_folder
 from recsynth.tables import RUN_DATE
-from recsynth.tables.model import MODELS
+from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.tables.ops import PUBLISHED, STAGE_RUNS
 
 log = logging.getLogger(__name__)
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 def roll_back(ledger: Ledger, to: date) -> list[date]:
     """Take back every night after a published one; returns those that readers no longer see.
 
-    Writes ops.published (later dates leave it), model.models (later champions are champions no more) and
-    ops.stage_runs (later dates leave it: a run of such a date does all of it anew, from the champion of `to`).
-    The tables of the later nights stay until then. Killed on the way, the same call again ends it. Raises
+    Writes ops.published (later dates leave it), model.models and model.classifiers (later champions are champions no
+    more) and ops.stage_runs (later dates leave it: a run of such a date does all of it anew, from the champions of
+    `to`). The tables of the later nights stay until then. Killed on the way, the same call again ends it. Raises
     InputError if the date is not published, ModelError if its champion's folder is not whole; nothing is changed then.
     """
     store = ledger.store
@@ -38,9 +38,11 @@ def roll_back(ledger: Ledger, to: date) -> list[date]:
         check_folder(Path(store.lake) / best.path)
     later = f"{RUN_DATE} > '{to}'"
     store.delete(PUBLISHED, later)
-    for row in models.where(later).where("is_champion").select(RUN_DATE).distinct().collect():  # one row a night
-        night = store.read_night(MODELS, row.run_date).withColumn("is_champion", F.lit(False))
-        store.write(MODELS, night, row.run_date)
+    for table in (MODELS, CLASSIFIERS):
+        crowned = store.read(table).where(later).where("is_champion")
+        for row in crowned.select(RUN_DATE).distinct().collect():  # one row a night
+            night = store.read_night(table, row.run_date).withColumn("is_champion", F.lit(False))
+            store.write(table, night, row.run_date)
     store.delete(STAGE_RUNS, later)
     log.info("champion: %s", best.model_version if best is not None else "none")
     return [night for night in nights if night > to]

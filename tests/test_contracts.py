@@ -24,8 +24,9 @@ from recsynth.tables.gold import (
     WINDOW_INTERACTIONS,
     WINDOW_LABELS,
 )
-from recsynth.tables.model import ITEM_EMBEDDINGS, USER_EMBEDDINGS
+from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
+from recsynth.tables.silver import REVIEWS
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
@@ -36,6 +37,7 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
+    "review_sentiment",
 )  # fmt: skip
 
 
@@ -97,6 +99,12 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "candidates": table(spark, CANDIDATES, who),
         "models": champions(spark),
+        "reviews": table(spark, REVIEWS, [
+            {"event_id": f"r{n}", "user_id": u, "item_id": "i0", "ts": past, "rating": 1.0 + 2 * n, "text": "red. fits"}
+            for n, u in enumerate(USERS)
+        ]),
+        "classifiers": table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF)),
+        "text_labels": table(spark, TEXT_LABELS, []),
     }  # fmt: skip
 
 

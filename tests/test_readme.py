@@ -42,6 +42,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.search_results": {"query": "q", "rank": 1, "item_id": "x", "score": 0.5, "model_version": "m"},
     "output.purchase_propensity": {"user_id": "u", "target": "leave", "horizon_days": 90, "probability": 0.9,
                                    "method": "calibrated_trees"},
+    "output.review_sentiment": {"item_id": "x", "day": WHOLE, "aspect": "quality", "reviews": 1, "negative_reviews": 1,
+                                "neutral_reviews": 0, "positive_reviews": 0, "score": -0.5, "words": [],
+                                "contradicting": []},
     "gold.interactions": {"user_id": "u", "item_id": "x", "weight": 1.0, "views": 0, "carts": 0, "purchases": 1,
                           "quantity": 1, "opinions": 0, "first_ts": AT, "last_ts": AT},
     "gold.item_text": {"item_id": "x", "text": "Red mug", "content_hash": "h", "title": "RED MUG", "available": True,
@@ -151,7 +154,7 @@ def test_every_table_is_told_with_its_grain() -> None:
     # What the text below the table says of run_date.
     nightly = {n for n, t in TABLES.items() if t.nightly}
     assert nightly == {n for n, t in TABLES.items() if t.layer in ("gold", "synthesis", "rank", "output")} | {
-        "model.models", "model.user_embeddings", "ops.metrics",
+        "model.models", "model.classifiers", "model.user_embeddings", "ops.metrics",
     }  # fmt: skip
 
 
@@ -221,7 +224,7 @@ def test_the_queries_from_plain_python(lake: Store) -> None:
     names: dict[str, Any] = {}
     exec(code.replace('"data/lake"', repr(lake.lake)), names)
     assert names["recommendations"][["user_id", "title"]].to_numpy().tolist() == [["u", "RED MUG"]]
-    for name in ("new_items", "similar", "search", "likely_to_leave", "r", "metrics", "quarantine"):
+    for name in ("new_items", "similar", "search", "likely_to_leave", "complaints", "r", "metrics", "quarantine"):
         assert len(names[name]) == 1, name
 
 
@@ -231,4 +234,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 6
+    assert [result.count() for result in results[2:]] == [1] * 7

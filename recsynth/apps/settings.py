@@ -34,9 +34,88 @@ class PropensitySettings(Section):
     judged_users: int = Field(100_000, ge=1, description="About how many users are judged, drawn by hash.")
 
 
+class ClassifierSettings(Section):
+    """How texts are classified: the language model fine-tuned, blended with the words themselves."""
+
+    encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
+    epochs: int = Field(3, ge=0, description="Passes over the labelled texts; 0: words alone, no language model.")
+    batch_size: int = Field(32, ge=1, description="Texts in a step, and at once when classifying.")
+    max_tokens: int = Field(128, ge=8, description="Tokens of a text that the language model reads.")
+    learning_rate: float = Field(1e-4, gt=0, description="Peak rate of the encoder's top layer.")
+    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the linear head.")
+    layer_decay: float = Field(0.9, gt=0, le=1, description="Rate of a layer over that of the layer above it.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a label that is spread over all classes.")
+    validation_share: float = Field(
+        0.1, gt=0, lt=1, description="Share of each class that is held out to stop, blend and calibrate by."
+    )
+    max_words: int = Field(50_000, ge=1, description="Most words and pairs of words that the word model counts.")
+    word_c: float = Field(10.0, gt=0, description="Inverse ridge of the word model.")
+
+
+ASPECTS = {
+    "quality": [
+        "quality",
+        "broke",
+        "broken",
+        "solid",
+        "sturdy",
+        "flimsy",
+        "cheaply",
+        "well made",
+        "material",
+        "fabric",
+    ],
+    "fit": ["fit", "fits", "size", "sizing", "large", "small", "tight", "loose", "length", "runs"],
+    "look": ["look", "looks", "colour", "color", "picture", "beautiful", "pretty", "design", "style", "pale", "paler"],
+    "price": ["price", "expensive", "cheap", "money", "value", "worth"],
+    "delivery": ["delivery", "arrived", "shipping", "package", "packaging", "damaged"],
+    "service": ["service", "support", "answered", "refund", "return", "returned", "returning"],
+}
+
+
+class SentimentSettings(Section):
+    """What reviews say of items."""
+
+    enabled: bool = Field(True, description="Whether reviews are read at all; the tables are empty otherwise.")
+    positive_stars: float = Field(4, gt=1, le=5, description="Least stars of a positive review.")
+    negative_stars: float = Field(2, ge=1, lt=5, description="Most stars of a negative review; between, it is neutral.")
+    min_each: int = Field(
+        20, ge=4, description="Labelled texts of each polarity that a classifier needs; else stars alone are read."
+    )
+    max_texts: int = Field(
+        20_000, ge=1, description="About how many labelled texts the driver learns from, and judges by; drawn by hash."
+    )
+    retrain_days: int = Field(7, ge=1, description="Days after which a new classifier challenges the one in use.")
+    history_days: int = Field(90, ge=1, description="Days before the as-of date that the table tells of.")
+    trend_days: int = Field(28, ge=1, description="Days whose mean is compared with that of as many before.")
+    contradiction: float = Field(
+        0.8,
+        gt=0.5,
+        lt=1,
+        description="Chance of the opposite polarity from which stars are said to contradict the text.",
+    )
+    clause_marks: str = Field(
+        ".!?;,。！？；，",
+        min_length=1,
+        description="Characters at which a review is cut into clauses, each of its own aspect.",
+    )
+    clause_words: list[str] = Field(
+        default_factory=lambda: ["but", "although", "though", "however"],
+        description="Words, in lower case, at which it is cut too.",
+    )
+    aspects: dict[str, list[str]] = Field(
+        default_factory=lambda: ASPECTS, description="Aspect to the words that name it, in lower case, any language."
+    )
+    classifier: ClassifierSettings = Field(default_factory=ClassifierSettings, description="How texts are classified.")
+
+
 class AppsSettings(Section):
     """The applications."""
 
     propensity: PropensitySettings = Field(
         default_factory=PropensitySettings, description="Chance to buy and to leave."
     )
+    sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from recsynth.report import plots
 from recsynth.report.examples import examples, new_items, search, similar
 from recsynth.report.propensity import propensity
+from recsynth.report.sentiment import sentiment
 from recsynth.report.synthesis import synthesis
 from recsynth.stage import Night
 
@@ -35,7 +36,8 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "matrix": _matrix(tables),
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
-        "propensity": propensity(tables, metrics), "synthesis": synthesis(tables), "stages": _stages(tables),
+        "propensity": propensity(tables, metrics), "sentiment": sentiment(tables, metrics),
+        "synthesis": synthesis(tables), "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,8 @@ from recsynth.shop.shelves import Shelf, Stock
 from recsynth.shop.tastes import Taste
 
 DAY = 86_400
+DISAPPOINTED = 0.12
+"""Share of purchases that go wrong whatever the item's appeal: real shops' stars have a second, smaller peak at one."""
 TRADES = ("cart", "purchase", "return")
 
 
@@ -93,6 +95,10 @@ class Funnel:
             self._event(session, clock, "return", offer, quantity=1, order_id=order)
         elif roll() < 0.2:
             stars = min(5, max(1, round(2.5 + 2.5 * appeal + self.dice.gauss(0, 0.8))))
+            # Dice of its own: how a parcel turned out changes nothing of what the user does next.
+            parcel = Random(f"{self.stock.seed}/{self.taste.user_id}/{len(self.events)}")
+            if parcel.random() < DISAPPOINTED:
+                stars = min(stars, parcel.choice((1, 1, 2)))
             clock = self._event(session, clock, "rating", offer, rating=stars)
             if roll() < 0.5:
                 language = self.settings.language

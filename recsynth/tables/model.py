@@ -73,4 +73,37 @@ TRIALS = Table(
     ),
 )
 
-TABLES = (MODELS, ITEM_EMBEDDINGS, USER_EMBEDDINGS, TRIALS)
+CLASSIFIERS = Table(
+    name="model.classifiers",
+    grain="one row per (task, text classifier), written the night it was made; files lie beside as safetensors",
+    writer="sentiment_model",
+    key=("task", "model_version"),
+    columns=(
+        column("task", "string", "what it tells of a text: `sentiment`"),
+        column("model_version", "string", "sha256 over its manifest, shortened"),
+        column("path", "string", "folder below the lake, manifest.json written last"),
+        column("base", "string", "pretrained encoder it began from; `words` where no language model took part"),
+        column("classes", "array<string>", "labels that it knows, in the order of its probabilities"),
+        column("texts", "bigint", "labelled texts that it learned from"),
+        column("metrics", "map<string,double>", "macro-F1 on texts that no night's classifier learns from"),
+        column("is_champion", "boolean", "used from this night on"),
+    ),
+)
+
+TEXT_LABELS = Table(
+    name="model.text_labels",
+    grain="one row per (classifier, text): a text is classified once by each",
+    writer="review_sentiment",
+    key=("model_version", "content_hash"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("model_version", "string", "the classifier"),
+        column("content_hash", "string", "sha256 of the text"),
+        column("label", "string", "the likeliest class"),
+        column("probabilities", "map<string,double>", "calibrated chance of each class"),
+        column("words", "array<string>", "words of the text that speak most for the label, strongest first"),
+    ),
+)
+
+TABLES = (MODELS, ITEM_EMBEDDINGS, USER_EMBEDDINGS, TRIALS, CLASSIFIERS, TEXT_LABELS)

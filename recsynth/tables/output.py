@@ -112,4 +112,38 @@ PURCHASE_PROPENSITY = Table(
     ),
 )
 
-TABLES = (RECOMMENDATIONS, NEW_ITEM_RECOMMENDATIONS, SIMILAR_ITEMS, SEARCH_RESULTS, PURCHASE_PROPENSITY)
+POLARITIES = ("negative", "neutral", "positive")
+
+REVIEW_SENTIMENT = Table(
+    name="output.review_sentiment",
+    grain="one row per (run_date, item_id, day, aspect) of the last days that has a review of it",
+    writer="review_sentiment",
+    key=("item_id", "day", "aspect"),
+    columns=(
+        column("item_id", "string", "the item"),
+        column("day", "date", "day of the reviews in the shop's time zone"),
+        column("aspect", "string", "what is spoken of, such as quality; `all`: the whole review"),
+        column("reviews", "bigint", "reviews that day that speak of it", "reviews >= 1"),
+        *(column(f"{p}_reviews", "bigint", f"of these the {p} ones", f"{p}_reviews >= 0") for p in POLARITIES),
+        column("score", "double", "mean of P(positive) - P(negative)", "score between -1 and 1"),
+        column(
+            "trend",
+            "double?",
+            "mean score of the trend_days up to this day less that of as many before; null without a review in them",
+            "trend between -2 and 2",
+        ),
+        column("sentence", "string?", "what says it best; null where stars came without words"),
+        column("words", "array<string>", "words of that sentence that speak most for its polarity"),
+        column("contradicting", "array<string>", "reviews (event_id) whose stars say the opposite of their text"),
+        column("model_version", "string?", "text classifier; null where stars alone were read"),
+    ),
+)
+
+TABLES = (
+    RECOMMENDATIONS,
+    NEW_ITEM_RECOMMENDATIONS,
+    SIMILAR_ITEMS,
+    SEARCH_RESULTS,
+    PURCHASE_PROPENSITY,
+    REVIEW_SENTIMENT,
+)

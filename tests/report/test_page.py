@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,23 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"user_id": SCRIPT, "target": target, "horizon_days": days, "probability": p, "method": "calibrated_trees"}
         for target, days, p in (("buy", 28, 1.0), ("buy", 28, 1.0), ("leave", 90, 0.0), ("buy", 7, None))
     ],
+    "review_sentiment": [
+        {
+            "item_id": "x",
+            "day": AS_OF - timedelta(days=n),
+            "aspect": aspect,
+            "reviews": 2,
+            "negative_reviews": 2,
+            "neutral_reviews": 0,
+            "positive_reviews": 0,
+            "score": -0.5,
+            "sentence": SCRIPT,
+            "words": [],
+            "contradicting": ["r1"],
+        }
+        for n in (1, 20)
+        for aspect in ("all", "quality")
+    ],
     "synthetic_interactions": [
         {"user_id": user, "item_id": "x", "generator": "gan", "verdict": "failed", "training_weight": 0.0}
         for user in ("s1", "s2", "s3")
@@ -126,6 +143,13 @@ def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_b
     assert "Nothing was synthesised tonight." in text(empty)
 
 
+def test_what_reviews_say_is_told_with_the_items_that_people_complain_of(page: str, empty: str) -> None:
+    said = text(page)
+    assert "quality -0.50 4" in said
+    assert f"-0.50 4 {SCRIPT} 2" in said
+    assert "No review was read tonight." in text(empty)
+
+
 def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
     assert SCRIPT not in page
     assert "onerror=alert(1)>" not in page
@@ -160,7 +184,7 @@ def test_the_page_tells_the_night(page: str) -> None:
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
     # ranker's gains, chances and whether they were true, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 13
+    assert page.count("<svg") == page.count("</svg>") == 14
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

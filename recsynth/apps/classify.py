@@ -1,0 +1,51 @@
+"""A text classifier inside a Python worker, and which one a night uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from recsynth.apps.text_classifier import TextClassifier, read_classifier
+
+LABELLED = "content_hash string, label string, probabilities map<string,double>, words array<string>"
+
+
+def classifier_in_use(classifiers: DataFrame, task: str) -> Row | None:
+    """The newest champion of a task, or None; `classifiers` has run_date. Bound: one row."""
+    newest = classifiers.where((F.col("task") == task) & F.col("is_champion"))
+    found = newest.orderBy(F.desc("run_date"), "model_version").take(1)
+    return found[0] if found else None
+
+
+def labelled(texts: DataFrame, folder: Path, batch_size: int) -> DataFrame:
+    """Classify rows (content_hash, text), each batch of Arrow's at once; gives LABELLED."""
+    spread = texts.repartition(texts.sparkSession.sparkContext.defaultParallelism, "content_hash")
+    return spread.select("content_hash", "text").mapInPandas(_reading(str(folder), batch_size), LABELLED)
+
+
+@lru_cache(maxsize=2)
+def worker_classifier(folder: str) -> TextClassifier:
+    """The classifier of a folder, read and verified once a worker."""
+    return read_classifier(Path(folder))
+
+
+def _reading(folder: str, batch_size: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        classifier = worker_classifier(folder)
+        for batch in batches:
+            texts = batch["text"].tolist()
+            chances = classifier.probabilities(texts, batch_size)
+            best = chances.argmax(1)
+            yield pd.DataFrame({
+                "content_hash": batch["content_hash"].to_numpy(),
+                "label": [classifier.classes[i] for i in best],
+                "probabilities": [dict(zip(classifier.classes, map(float, row), strict=True)) for row in chances],
+                "words": classifier.evidence(texts, best),
+            })  # fmt: skip
+
+    return read

@@ -1,0 +1,261 @@
+"""What reviews say: a classifier taught by the shop's own stars, and what is said of each item and aspect by day."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import functions as F
+from sklearn.metrics import accuracy_score, f1_score
+
+from recsynth.apps.classify import classifier_in_use, labelled
+from recsynth.apps.settings import SentimentSettings
+from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, fit_classifier, read_classifier, write_classifier
+from recsynth.measure.calibration import expected_calibration_error
+from recsynth.measure.intervals import bootstrap_mean
+from recsynth.model.folder import check_folder
+from recsynth.stage import Frames, Night
+from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
+from recsynth.tables.ops import METRICS
+from recsynth.tables.output import POLARITIES, REVIEW_SENTIMENT
+
+log = logging.getLogger(__name__)
+
+TASK, ALL, JUDGED_OF = "sentiment", "all", 10
+WORDS, BEFORE, NEW, MAJORITY = "words_alone", "champion", "challenger", "majority"
+
+
+def sentiment_model(reviews: DataFrame, classifiers: DataFrame, night: Night) -> Frames:
+    """Teach a classifier by reviews that have both stars and text, and keep it only if it beats the one in use.
+
+    Reads silver.reviews and model.classifiers of earlier nights; writes model.classifiers and ops.metrics. A tenth
+    of all texts, by hash, is never learned from in any night: there challenger, champion, the words alone and the
+    most frequent class are judged by macro-F1. Nothing is taught while a polarity has fewer than min_each texts, nor
+    within retrain_days of the last time. Bound on the driver: max_texts texts to learn from, as many to judge by.
+    """
+    settings = night.settings.apps.sentiment
+    before = classifier_in_use(classifiers, TASK) if settings.enabled else None
+    last = classifiers.where(F.col("task") == TASK).agg(F.max("run_date")).first()
+    is_due = not (last and last[0]) or night.as_of - last[0] >= timedelta(days=settings.retrain_days)
+    spark = reviews.sparkSession
+    nothing = {"classifiers": spark.createDataFrame([], CLASSIFIERS.schema),
+               "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
+    if not settings.enabled or not is_due:
+        return nothing
+    known = _labelled_texts(reviews, settings)
+    judged = F.pmod(F.xxhash64("text"), F.lit(JUDGED_OF)) == 0
+    learn, judge = (_drawn(known.where(c), settings.max_texts, night.seed(TASK)) for c in (~judged, judged))
+    fewest = min(int((learn["label"] == p).sum()) for p in POLARITIES)
+    if fewest < settings.min_each or judge.empty:
+        log.info("no classifier of reviews: %d texts of the rarest polarity, %d wanted", fewest, settings.min_each)
+        return nothing
+    texts = judge["text"].tolist()
+    taught = fit_classifier(
+        learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(TASK, "fit")
+    )
+    found = {NEW: taught.probabilities(texts), WORDS: np.exp(taught.words.log_probabilities(texts))}
+    if before is not None:
+        champion = read_classifier(night.models.parent / before.path)
+        found[BEFORE] = champion.probabilities(texts)
+    figures = _figures(taught, found, judge["label"].to_numpy(), night.settings.evaluation.resamples)
+    f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
+    is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
+    row = _write(taught, night, len(learn), f1, is_champion)
+    log.info("reviews: macro-F1 %s; champion: %s", {k: round(v, 4) for k, v in f1.items()}, is_champion)
+    metrics = [("sentiment_model", metric, model, "", *rest) for metric, model, *rest in figures]
+    return {
+        "classifiers": spark.createDataFrame([row], CLASSIFIERS.schema),
+        "metrics": spark.createDataFrame(metrics, METRICS.schema),
+    }
+
+
+def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night) -> Frames:
+    """Polarity of whole reviews and of their clauses on each aspect, counted for an item by day.
+
+    Reads silver.reviews, model.classifiers and model.text_labels; writes model.text_labels (texts that the
+    classifier had not read yet) and output.review_sentiment. A review without a letter in it, or read while there is no
+    classifier, counts by its stars; one with neither is left out.
+    """
+    settings, spark = night.settings.apps.sentiment, reviews.sparkSession
+    nothing = spark.createDataFrame([], REVIEW_SENTIMENT.schema)
+    if not settings.enabled:
+        return {"review_sentiment": nothing}
+    best = classifier_in_use(classifiers, TASK)
+    first = night.cutoff_before(settings.history_days + 2 * settings.trend_days)
+    recent = reviews.where(F.col("ts") >= F.lit(first)).where("item_id is not null")
+    day = F.to_date(F.from_utc_timestamp("ts", night.settings.shop_time_zone))
+    spoken = _spoken(recent.withColumn("day", day), settings).persist()
+    read = {} if best is None else _read(spoken, text_labels, best, night)
+    said = _polarity(spoken, read.get("labels"), settings)
+    table = _by_day(said, best.model_version if best else None, night)
+    return {"review_sentiment": table} | ({"text_labels": read["new"]} if best is not None else {})
+
+
+def stars_polarity(rating: Column, settings: SentimentSettings) -> Column:
+    """What stars say: positive, neutral or negative; null without stars."""
+    said = F.when(rating >= settings.positive_stars, "positive").when(rating <= settings.negative_stars, "negative")
+    return F.when(rating.isNotNull(), said.otherwise("neutral"))
+
+
+def readable(text: Column) -> Column:
+    """A text as the classifier reads it, white space folded and cut; null where there is no letter in it."""
+    folded = F.trim(F.regexp_replace(F.substring(text, 1, 4 * MOST_CHARS), r"[\p{Cntrl}\s]+", " "))
+    return F.when(folded.rlike(r"\p{L}"), F.substring(folded, 1, MOST_CHARS))
+
+
+def names(words: Sequence[str]) -> str:
+    """A Java regular expression that finds any of the words: whole ones where words have spaces between them.
+
+    >>> names(["fit", "尺寸"])
+    '(?i)(?<![\\\\p{L}\\\\p{N}])(?:fit)(?![\\\\p{L}\\\\p{N}])|\\\\Q尺寸\\\\E'
+    """
+    spaced = [w.replace("\\", "").replace("(", "").replace(")", "") for w in words if w.isascii()]
+    parts = [rf"(?i)(?<![\p{{L}}\p{{N}}])(?:{'|'.join(spaced)})(?![\p{{L}}\p{{N}}])"] if spaced else []
+    return "|".join([*parts, *(rf"\Q{w}\E" for w in words if not w.isascii())])
+
+
+def _labelled_texts(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
+    """Distinct (text, label) of reviews with both; a text under two labels has the more frequent, then the better."""
+    label = stars_polarity(F.col("rating"), settings).alias("label")
+    both = reviews.select(readable(F.col("text")).alias("text"), label).dropna()
+    counted = both.groupBy("text", "label").count()
+    return counted.groupBy("text").agg(F.max_by("label", F.struct("count", "label")).alias("label"))
+
+
+def _drawn(texts: DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most `most` texts by hash, in its order: the same whatever the partitions."""
+    return texts.orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(most).toPandas()
+
+
+def _figures(
+    taught: TextClassifier, found: dict[str, np.ndarray], true: np.ndarray, resamples: int
+) -> list[tuple[Any, ...]]:
+    """Rows (metric, model, value, low, high, count)."""
+    classes, n = np.array(taught.classes), len(true)
+    said = {model: classes[p.argmax(1)] for model, p in found.items()}
+    said[MAJORITY] = np.full(n, pd.Series(true).mode()[0])
+    rows: list[tuple[Any, ...]] = []
+    for model, labels in said.items():
+        right = (labels == true).astype(float)
+        f1 = float(f1_score(true, labels, labels=list(POLARITIES), average="macro", zero_division=0))
+        rows.append(("macro_f1", model, f1, None, None, n))
+        rows.append(("accuracy", model, float(accuracy_score(true, labels)), *bootstrap_mean(right, resamples), n))
+    for model, p in found.items():
+        best, right = p.max(1), said[model] == true
+        bins = np.minimum((best * 10).astype(int), 9)
+        counts = np.bincount(bins, minlength=10)
+        used = counts > 0
+        predicted, observed = (np.bincount(bins, x, minlength=10)[used] / counts[used] for x in (best, right))
+        error = expected_calibration_error(predicted, observed, counts[used])
+        rows.append(("expected_calibration_error", model, error, None, None, n))
+    return rows
+
+
+def _write(
+    taught: TextClassifier, night: Night, texts: int, f1: dict[str, float], is_champion: bool
+) -> tuple[object, ...]:
+    settings, made = night.settings.apps.sentiment, night.work / "classifier"
+    card = {"task": TASK, "settings": settings.classifier.model_dump(mode="json")}
+    version = f"{TASK}-{write_classifier(taught, made, card)}"
+    folder = night.models / version
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, folder)
+    base = settings.classifier.encoder if taught.language else "words"
+    return (TASK, version, f"{night.models.name}/{version}", base, list(taught.classes), texts,
+            {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip
+
+
+def _spoken(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
+    """One row per (review, aspect): event_id, item_id, day, stars, aspect, text and its hash; text may be null."""
+    text = readable(F.col("text"))
+    base = reviews.select(
+        "event_id", "item_id", "day", stars_polarity(F.col("rating"), settings).alias("stars"), text.alias("whole")
+    )
+    whole = base.withColumn("aspect", F.lit(ALL)).withColumn("text", F.col("whole"))
+    clauses = base.dropna(subset="whole").withColumn("text", F.explode(F.split(F.lower("whole"), _cuts(settings))))
+    about = F.filter(
+        F.array(*(F.when(F.col("text").rlike(names(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w)),
+        lambda a: a.isNotNull(),
+    ) if settings.aspects else F.array().cast("array<string>")  # fmt: skip
+    spoken = clauses.withColumn("text", F.trim("text")).withColumn("aspect", F.explode(about))
+    columns = ("event_id", "item_id", "day", "stars", "aspect", "text")
+    both = whole.select(*columns).union(spoken.select(*columns))
+    return both.withColumn("content_hash", F.sha2("text", 256))
+
+
+def _cuts(settings: SentimentSettings) -> str:
+    """A Java regular expression of what lies between two clauses."""
+    marks = "".join(rf"\{mark}" if mark.isascii() else mark for mark in settings.clause_marks)
+    return "|".join(filter(None, (rf"[{marks}]+", names(settings.clause_words))))
+
+
+def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) -> dict[str, DataFrame]:
+    """What the classifier says of every text: `labels`; and of those that it reads for the first time: `new`."""
+    texts = spoken.dropna(subset="text").select("content_hash", "text").dropDuplicates(["content_hash"])
+    known = text_labels.where(F.col("model_version") == best.model_version)
+    unread = texts.join(known, on="content_hash", how="left_anti")
+    folder: Path = night.models.parent / best.path
+    check_folder(folder)  # One clear error here, not one from each worker.
+    new = labelled(unread, folder, night.settings.apps.sentiment.classifier.batch_size)
+    new = new.withColumn("model_version", F.lit(best.model_version)).select(*TEXT_LABELS.column_names).persist()
+    return {"new": new, "labels": known.select(*TEXT_LABELS.column_names).union(new).drop("model_version")}
+
+
+def _polarity(spoken: DataFrame, labels: DataFrame | None, settings: SentimentSettings) -> DataFrame:
+    """Add label, score, words and is_contradicting; rows with neither a label nor stars are left out."""
+    if labels is None:
+        empty = F.array().cast("array<string>")
+        read = spoken.withColumns({"label": F.lit(None).cast("string"), "words": empty})
+        read = read.withColumn("probabilities", F.lit(None).cast("map<string,double>"))
+    else:
+        read = spoken.join(labels, on="content_hash", how="left")
+    # Without a classifier an aspect has nobody to speak of it: stars are about the whole.
+    label = F.coalesce("label", F.when(F.col("aspect") == ALL, F.col("stars")))
+    by_label = F.when(label == "positive", 1.0).when(label == "negative", -1.0).otherwise(0.0)
+    chance = {p: F.coalesce(F.col("probabilities")[p], F.lit(0.0)) for p in POLARITIES}
+    score = F.when(F.col("probabilities").isNull(), by_label).otherwise(chance["positive"] - chance["negative"])
+    against = ((F.col("stars") == "positive") & (chance["negative"] >= settings.contradiction)) | (
+        (F.col("stars") == "negative") & (chance["positive"] >= settings.contradiction)
+    )
+    is_against = F.coalesce(against & (F.col("aspect") == ALL), F.lit(False))
+    made = read.withColumns({"score": score, "is_contradicting": is_against}).withColumn("label", label)
+    return made.dropna(subset="label")
+
+
+def _by_day(said: DataFrame, model_version: str | None, night: Night) -> DataFrame:
+    settings = night.settings.apps.sentiment
+    # A review has one voice on an aspect, however many of its clauses name it.
+    voice = said.groupBy("item_id", "day", "aspect", "event_id").agg(
+        F.avg("score").alias("score"), F.max("is_contradicting").alias("is_contradicting"),
+        F.max_by("label", F.struct(F.abs("score"), "content_hash")).alias("label"),
+        F.max_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("best"),
+        F.min_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("worst"),
+    )  # fmt: skip
+    days = voice.groupBy("item_id", "day", "aspect").agg(
+        F.count("*").alias("reviews"), F.avg("score").alias("score"), F.sum("score").alias("sum"),
+        *(F.count_if(F.col("label") == p).alias(f"{p}_reviews") for p in POLARITIES),
+        F.max_by("best", F.struct("score", "event_id")).alias("best"),
+        F.min_by("worst", F.struct("score", "event_id")).alias("worst"),
+        F.sort_array(F.collect_list(F.when(F.col("is_contradicting"), F.col("event_id")))).alias("contradicting"),
+    )  # fmt: skip
+    n = settings.trend_days
+    number = F.date_diff("day", F.lit("1970-01-01").cast("date"))
+    line = Window.partitionBy("item_id", "aspect").orderBy(number)
+    now, then = line.rangeBetween(1 - n, 0), line.rangeBetween(1 - 2 * n, -n)
+    mean = {w: F.sum("sum").over(frame) / F.sum("reviews").over(frame) for w, frame in (("now", now), ("then", then))}
+    shown = F.when(F.col("score") >= 0, F.col("best")).otherwise(F.col("worst"))
+    made = days.withColumns({"trend": mean["now"] - mean["then"], "shown": shown}).withColumns({
+        "sentence": F.substring(F.col("shown.text"), 1, 300),
+        "words": F.coalesce(F.col("shown.words"), F.array().cast("array<string>")),
+        "model_version": F.lit(model_version).cast("string"),
+    })  # fmt: skip
+    first = night.as_of - timedelta(days=settings.history_days)
+    return made.where(F.col("day") >= F.lit(first)).select(*REVIEW_SENTIMENT.column_names)

@@ -1,0 +1,298 @@
+"""What a text is, in classes: the language model fine-tuned on labelled texts, beside the words themselves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recsynth.apps.settings import ClassifierSettings
+from recsynth.model.encoders import load_encoder
+from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
+from recsynth.model.towers import TextTower
+
+LOG = logging.getLogger(__name__)
+WEIGHTS, WORDS = "classifier.safetensors", "words.json"
+MOST_CHARS = 4000
+
+
+class LanguageClassifier(nn.Module):
+    """The pretrained encoder, the mean of its token states, and a linear head over the classes."""
+
+    def __init__(self, text: TextTower, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.text, self.dropout = text, nn.Dropout(dropout)
+        self.head = nn.Linear(text.embedding_size, classes)
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        """Logits (B, C)."""
+        logits_BC: Tensor = self.head(self.dropout(self.text.pooled(texts)))
+        return logits_BC
+
+    @torch.no_grad()
+    def log_probabilities(self, texts: Sequence[str], batch_size: int) -> np.ndarray:
+        """Log-probabilities (M, C) in evaluation mode."""
+        vectors_MD = torch.from_numpy(self.text.encode_plain(texts, batch_size)).to(self.head.weight.device)
+        logits_MC: np.ndarray = self.head(vectors_MD).log_softmax(-1).cpu().numpy()
+        return logits_MC
+
+
+class WordClassifier:
+    """Logistic regression on the TF-IDF of words and pairs of words: what texts say in so many words."""
+
+    def __init__(self, vectorizer: TfidfVectorizer, weights_CW: np.ndarray, bias_C: np.ndarray) -> None:
+        self.vectorizer, self.weights_CW, self.bias_C = vectorizer, weights_CW, bias_C
+
+    @classmethod
+    def fit(
+        cls, texts: Sequence[str], labels: np.ndarray, classes: int, settings: ClassifierSettings
+    ) -> WordClassifier:
+        """labels: class numbers, each of 0 to classes - 1 at least once."""
+        vectorizer = _vectorizer(max_features=settings.max_words)
+        counted = vectorizer.fit_transform(texts)
+        # L-BFGS from zero: no random number, the same in every run.
+        model = LogisticRegression(C=settings.word_c, max_iter=1000).fit(counted, labels)
+        weights, bias = model.coef_, model.intercept_
+        if classes == 2:
+            weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        return cls(vectorizer, weights.astype(np.float32), bias.astype(np.float32))
+
+    def log_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+        """Log-probabilities (M, C)."""
+        logits_MC = self.vectorizer.transform(texts) @ self.weights_CW.T + self.bias_C
+        said: np.ndarray = log_softmax(logits_MC, axis=1)
+        return said
+
+    def evidence(self, texts: Sequence[str], labels: np.ndarray, most: int) -> list[list[str]]:
+        """Features of each text by what they add to its label's logit over the mean of all, the greatest first."""
+        names = self.vectorizer.get_feature_names_out()
+        over_CW = self.weights_CW - self.weights_CW.mean(0)
+        counted, found = self.vectorizer.transform(texts).tocsr(), []
+        for row, label in zip(counted, labels, strict=True):
+            gains = row.data * over_CW[label, row.indices]
+            order = np.lexsort((row.indices, -gains))[:most]
+            found.append([str(names[row.indices[i]]) for i in order if gains[i] > 0])
+        return found
+
+
+@dataclass
+class TextClassifier:
+    """p(class | text) = softmax(scale * log p_language + word_scale * log p_words + bias_C): calibrated on texts that
+    neither model learned from.
+    """
+
+    classes: tuple[str, ...]
+    language: LanguageClassifier | None
+    words: WordClassifier
+    scales: tuple[float, float]
+    bias_C: np.ndarray
+
+    def probabilities(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+        """Calibrated probabilities (M, C) in the order of `classes`."""
+        texts = [shown(t) for t in texts]
+        if not texts:
+            return np.zeros((0, len(self.classes)))
+        said = self.words.log_probabilities(texts)
+        language = said if self.language is None else self.language.log_probabilities(texts, batch_size)
+        return _blended(language, said, self.scales, self.bias_C)
+
+    def evidence(self, texts: Sequence[str], labels: np.ndarray, most: int = 3) -> list[list[str]]:
+        """Words of each text that speak most for the label given to it (class numbers), strongest first."""
+        return self.words.evidence([shown(t) for t in texts], labels, most)
+
+
+def shown(text: str, most: int = MOST_CHARS) -> str:
+    """A text as both models see it: a text of megabytes is cut, which no truncation of tokens would spare."""
+    return " ".join(text[: 4 * most].split())[:most]
+
+
+def fit_classifier(
+    texts: Sequence[str], labels: Sequence[str], settings: ClassifierSettings, seed: int
+) -> TextClassifier:
+    """Learn classes from labelled texts; a share of them is held out to stop at, to blend and to calibrate.
+
+    Raises ValueError where a class has fewer than two texts, or there is one class alone: nothing could be learned
+    and checked. The same input, settings and seed give the same classifier on the same machine.
+    """
+    classes = tuple(sorted(set(labels)))
+    number = {c: i for i, c in enumerate(classes)}
+    texts, y = [shown(t) for t in texts], np.array([number[label] for label in labels])
+    counts = np.bincount(y, minlength=len(classes))
+    if len(classes) < 2 or counts.min() < 2:
+        raise ValueError(
+            f"expected two classes or more with two texts each, found {counts.tolist()} texts of {classes}"
+        )
+    held = held_out(y, settings.validation_share, seed)
+    learned_texts, learned_y = [t for t, h in zip(texts, held, strict=True) if not h], y[~held]
+    held_texts, held_y = [t for t, h in zip(texts, held, strict=True) if h], y[held]
+    words = WordClassifier.fit(learned_texts, learned_y, len(classes), settings)
+    said = words.log_probabilities(held_texts)
+    language, heard = None, said
+    if settings.epochs:
+        with torch.random.fork_rng():
+            language = _fine_tuned(learned_texts, learned_y, held_texts, held_y, len(classes), settings, seed)
+        heard = language.log_probabilities(held_texts, settings.batch_size)
+    scales, bias_C = _calibration(heard, said, held_y, settings.epochs > 0)
+    return TextClassifier(classes, language, words, scales, bias_C)
+
+
+def held_out(y: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which texts are held out: the share of each class, at least one and never all.
+
+    >>> int(held_out(np.array([0] * 8 + [1] * 2), 0.25, 0).sum())
+    3
+    """
+    rng, held = np.random.default_rng(seed), np.zeros(len(y), bool)
+    for c in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == c))
+        held[rows[: min(len(rows) - 1, max(1, round(share * len(rows))))]] = True
+    return held
+
+
+def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, Any]) -> str:
+    """Write the classifier and return its version, as `write_model` does: safetensors and JSON, nothing that runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words, language = classifier.words, classifier.language
+    kept = {"words": torch.from_numpy(words.weights_CW), "words_bias": torch.from_numpy(words.bias_C),
+            "idf": torch.from_numpy(words.vectorizer.idf_), "bias": torch.from_numpy(classifier.bias_C)}  # fmt: skip
+    if language is not None:
+        language.text.encoder.save_pretrained(folder / ENCODER, safe_serialization=True)
+        language.text.tokenizer.save_pretrained(folder / ENCODER)
+        kept |= {"head": language.head.weight.detach().cpu(), "head_bias": language.head.bias.detach().cpu()}
+    save_file({k: v.contiguous() for k, v in kept.items()}, folder / WEIGHTS)
+    (folder / WORDS).write_text(
+        json.dumps({w: int(i) for w, i in words.vectorizer.vocabulary_.items()}, sort_keys=True)
+    )
+    known: dict[str, object] = {"classes": classifier.classes, "scales": classifier.scales}
+    known |= {"max_tokens": language.text.max_tokens if language else 0}
+    (folder / CARD).write_text(json.dumps(card | known, sort_keys=True, indent=1))
+    return write_manifest(folder)
+
+
+def read_classifier(folder: Path) -> TextClassifier:
+    """Read a classifier. Raises ModelError where the folder is not what its manifest says."""
+    check_folder(folder)
+    card, kept = read_card(folder), load_file(folder / WEIGHTS)
+    vectorizer = _vectorizer(vocabulary=json.loads((folder / WORDS).read_text()))
+    vectorizer.idf_ = kept["idf"].numpy()
+    words = WordClassifier(vectorizer, kept["words"].numpy(), kept["words_bias"].numpy())
+    language = None
+    if card["max_tokens"]:
+        text = TextTower(*load_encoder(str(folder / ENCODER)), int(card["max_tokens"]))
+        language = LanguageClassifier(text, len(card["classes"])).eval()
+        with torch.no_grad():
+            language.head.weight.copy_(kept["head"])
+            language.head.bias.copy_(kept["head_bias"])
+    scales = (float(card["scales"][0]), float(card["scales"][1]))
+    return TextClassifier(tuple(card["classes"]), language, words, scales, kept["bias"].numpy())
+
+
+def _vectorizer(**how: Any) -> TfidfVectorizer:
+    # A letter alone is a word too where a language has no spaces.
+    return TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode", token_pattern=r"(?u)\b\w+\b", **how
+    )
+
+
+def _fine_tuned(
+    texts: Sequence[str], y: np.ndarray, held_texts: Sequence[str], held_y: np.ndarray, classes: int,
+    settings: ClassifierSettings, seed: int,
+) -> LanguageClassifier:  # fmt: skip
+    """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
+    torch.manual_seed(seed)
+    model = LanguageClassifier(
+        TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
+    ).to(device())
+    optimizer = _optimizer(model, settings)
+    batches = [_batches(texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)]
+    total, step = sum(map(len, batches)), 0
+    warm = max(1, round(settings.warmup * total))
+    best, kept = math.inf, {}
+    for epoch, ordered in enumerate(batches):
+        model.train()
+        for rows in ordered:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
+            target = torch.from_numpy(y[rows]).to(model.head.weight.device)
+            loss = F.cross_entropy(model([texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+        model.eval()
+        heard = model.log_probabilities(held_texts, settings.batch_size)
+        loss_held, right = -heard[np.arange(len(held_y)), held_y].mean(), (heard.argmax(1) == held_y).mean()
+        LOG.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
+        if loss_held < best:
+            best, kept = loss_held, {k: v.detach().clone() for k, v in model.state_dict().items()}
+    model.load_state_dict(kept)
+    return model.eval().cpu()
+
+
+def _optimizer(model: LanguageClassifier, settings: ClassifierSettings) -> torch.optim.Optimizer:
+    """AdamW; a layer of the encoder learns slower the deeper it lies, the head has a rate of its own."""
+    layers = next(g for g in model.text.encoder.modules() if isinstance(g, nn.ModuleList))
+    groups = [{"params": list(model.head.parameters()), "peak": settings.head_learning_rate}]
+    seen: set[int] = set()
+    for below, layer in enumerate(reversed(layers)):
+        parameters = list(layer.parameters())
+        seen |= set(map(id, parameters))
+        groups.append({"params": parameters, "peak": settings.learning_rate * settings.layer_decay**below})
+    rest = [p for p in model.text.encoder.parameters() if id(p) not in seen]
+    groups.append({"params": rest, "peak": settings.learning_rate * settings.layer_decay ** len(layers)})
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def _batches(texts: Sequence[str], size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """All rows in batches of texts of like length, in a random order: little of a batch is padding."""
+    lengths = np.array([len(t) for t in texts]) * rng.uniform(0.8, 1.25, len(texts))
+    order = np.argsort(lengths, kind="stable")
+    pieces = [order[i : i + size] for i in range(0, len(order), size)]
+    return [pieces[i] for i in rng.permutation(len(pieces))]
+
+
+def _calibration(
+    heard: np.ndarray, said: np.ndarray, y: np.ndarray, is_language: bool
+) -> tuple[tuple[float, float], np.ndarray]:
+    """Two scales, neither negative, and a bias for each class: least log loss on the held-out texts, drawn to 1 and 0.
+
+    Matrix-free vector scaling (Guo et al., ICML 2017) of two models at once; the ridge keeps a class of few texts
+    from a bias of its own.
+    """
+    n, classes = said.shape
+    rows = np.arange(n)
+
+    def loss(x: np.ndarray) -> float:
+        p = log_softmax(x[0] * heard + x[1] * said + x[2:], axis=1)
+        return float(-p[rows, y].sum() + 0.5 * (x[2:] ** 2).sum() * 10 + 0.5 * ((x[0] + x[1] - 1) ** 2))
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        gap = softmax(x[0] * heard + x[1] * said + x[2:], axis=1)
+        gap[rows, y] -= 1
+        tie = x[0] + x[1] - 1
+        return np.concatenate([[(gap * heard).sum() + tie, (gap * said).sum() + tie], gap.sum(0) + 10 * x[2:]])
+
+    bounds = [(0, 10) if is_language else (0, 0), (0, 10), *[(-5, 5)] * classes]
+    start = np.concatenate([[0.5, 0.5] if is_language else [0, 1], np.zeros(classes)])
+    found = minimize(loss, start, jac=slope, bounds=bounds, method="L-BFGS-B").x
+    return (float(found[0]), float(found[1])), found[2:]
+
+
+def _blended(heard: np.ndarray, said: np.ndarray, scales: tuple[float, float], bias_C: np.ndarray) -> np.ndarray:
+    p: np.ndarray = softmax(scales[0] * heard + scales[1] * said + bias_C, axis=1)
+    return p

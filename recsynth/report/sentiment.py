@@ -1,0 +1,47 @@
+"""The part of the page that tells what reviews say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.report import plots
+from recsynth.tables.output import POLARITIES
+
+LINES, WHOLE = 8, "all"
+
+
+def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, Any] | None:
+    """Reviews by week and polarity, aspects by mean score, the items that people complain of most, the judge.
+
+    None where no review was read. Bound: a row a week and polarity, a row an aspect, LINES items.
+    """
+    said = tables["review_sentiment"]
+    counts = {p: F.sum(f"{p}_reviews").alias(p) for p in POLARITIES}
+    whole = said.where(F.col("aspect") == WHOLE)
+    week = F.date_trunc("week", "day").cast("date").cast("string")
+    weeks = whole.groupBy(week.alias("week")).agg(*counts.values()).orderBy("week").toPandas()
+    if not len(weeks):
+        return None
+    mean = F.sum(F.col("score") * F.col("reviews")) / F.sum("reviews")
+    by = [mean.alias("score"), F.sum("reviews").alias("reviews")]
+    aspects = said.where(F.col("aspect") != WHOLE).groupBy("aspect").agg(*by).orderBy("score").toPandas()
+    of_item = whole.groupBy("item_id").agg(
+        *by, F.min_by("sentence", F.struct("score", "day")).alias("sentence"),
+        F.sum(F.size("contradicting")).alias("contradicting"),
+    )  # fmt: skip
+    titles = tables["item_text"].select("item_id", "title")
+    worst = of_item.where("score < 0").orderBy(F.expr("score * ln(1 + reviews)"), "item_id").limit(LINES)
+    lines = worst.join(titles, on="item_id", how="left").orderBy(F.expr("score * ln(1 + reviews)"), "item_id")
+    judged = metrics[metrics["stage"] == "sentiment_model"]
+    return {
+        "weeks": Markup(plots.lines(weeks, "week", "reviews a week")),
+        "aspects": aspects.to_dict("records"),
+        "worst": [row.asDict() for row in lines.collect()],
+        "judged": judged[judged["metric"].isin(["macro_f1", "accuracy"])].to_dict("records"),
+    }

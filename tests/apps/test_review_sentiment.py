@@ -1,0 +1,174 @@
+"""Review sentiment: taught by stars, judged on texts never learned from, counted by item, day and aspect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql.types import DateType, StructField, StructType
+
+from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
+from recsynth.settings import Settings
+from recsynth.stage import Night
+from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
+from recsynth.tables.silver import REVIEWS
+from tests.rows import night, table
+
+AS_OF = date(2024, 6, 1)
+WORDS = {5.0: ("wonderful", "excellent", "love"), 3.0: ("fine", "average", "okay"), 1.0: ("awful", "broken", "useless")}
+
+
+def at(lake: Path, **changed: Any) -> Night:
+    plain = {"min_each": 10, "classifier": {"epochs": 0, "validation_share": 0.2}}
+    settings = {"paths": {"lake": str(lake)}, "apps": {"sentiment": plain | changed}, "evaluation": {"resamples": 100}}
+    return night(AS_OF, Settings.model_validate(settings))
+
+
+def reviews(spark: SparkSession, rows: Sequence[tuple[str, float, float | None, str | None]]) -> DataFrame:
+    """silver.reviews of (item_id, days before the as-of date, stars, text)."""
+    cutoff = night(AS_OF).cutoff
+    return table(spark, REVIEWS, [
+        {"event_id": f"r{n}", "user_id": f"u{n}", "item_id": item, "ts": cutoff - timedelta(days=days),
+         "rating": stars, "text": text, "source": "test"}
+        for n, (item, days, stars, text) in enumerate(rows)
+    ])  # fmt: skip
+
+
+def taught_by(spark: SparkSession, each: int = 60) -> DataFrame:
+    return reviews(spark, [
+        ("old", 200 + n, stars, f"{words[n % 3]} thing number {n}")
+        for stars, words in WORDS.items() for n in range(each)
+    ])  # fmt: skip
+
+
+def with_date(spark: SparkSession, rows: Sequence[Row] = (), made: date = AS_OF) -> DataFrame:
+    """model.classifiers as a stage sees it: with `run_date`."""
+    schema = StructType([*CLASSIFIERS.schema.fields, StructField("run_date", DateType())])
+    return spark.createDataFrame([(*row, made) for row in rows], schema)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lake")
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, lake: Path) -> dict[str, list[Row]]:
+    found = sentiment_model(taught_by(spark), with_date(spark), at(lake))
+    return {name: frame.collect() for name, frame in found.items()}
+
+
+def test_the_first_classifier_is_champion_and_judged_beside_what_is_plain(made: dict[str, list[Row]]) -> None:
+    (row,) = made["classifiers"]
+    assert row.is_champion
+    assert row.base == "words"
+    assert row.classes == ["negative", "neutral", "positive"]
+    assert 100 < row.texts < 180, "a tenth is kept for judging"
+    figures = {(r.metric, r.model): r for r in made["metrics"]}
+    assert figures["macro_f1", "challenger"].value > 0.9
+    assert figures["macro_f1", "majority"].value < 0.4
+    assert figures["accuracy", "challenger"]["count"] == 180 - row.texts
+    assert figures["expected_calibration_error", "challenger"].value < 0.3
+
+
+def test_a_champion_stays_until_it_is_due_and_until_it_is_beaten(
+    spark: SparkSession, lake: Path, made: dict[str, list[Row]]
+) -> None:
+    lately = with_date(spark, made["classifiers"], AS_OF - timedelta(days=6))
+    assert not any(frame.count() for frame in sentiment_model(taught_by(spark), lately, at(lake)).values())
+    # Taught by stars that lie, on other texts than those that both are judged by.
+    due = with_date(spark, made["classifiers"], AS_OF - timedelta(days=7))
+    weak = at(lake, classifier={"epochs": 0, "word_c": 1e-6})
+    found = sentiment_model(taught_by(spark), due, weak)
+    (row,) = found["classifiers"].collect()
+    figures = {r.model: r.value for r in found["metrics"].where("metric = 'macro_f1'").collect()}
+    assert figures["champion"] > 0.9 > figures["challenger"]
+    assert not row.is_champion
+
+
+def test_too_few_of_a_polarity_teach_nothing(spark: SparkSession, lake: Path) -> None:
+    few = reviews(spark, [("i", 5, 5.0, f"love it {n}") for n in range(50)] + [("i", 5, 1.0, "awful")])
+    assert not any(frame.count() for frame in sentiment_model(few, with_date(spark), at(lake)).values())
+
+
+TONIGHT = [
+    ("mug", 3, 5.0, "Wonderful thing, but the delivery was awful."), ("mug", 3.1, 5.0, "awful useless broken"),
+    ("mug", 40, 1.0, "awful awful"), ("pan", 2, 4.0, None), ("pan", 2, None, "🙂🙂"), ("pan", 2, 2.0, "🙂"),
+    ("lamp", 2, None, "excellent"), ("old", 91, 5.0, "love"), (None, 2, 5.0, "love"),
+]  # fmt: skip
+
+
+def read(
+    spark: SparkSession, at_night: Night, classifiers: DataFrame, known: DataFrame | None = None
+) -> dict[str, Any]:
+    labels = known or table(spark, TEXT_LABELS, [])
+    found = review_sentiment(reviews(spark, TONIGHT), classifiers, labels, at_night)
+    rows = {(r.item_id, (AS_OF - r.day).days, r.aspect): r for r in found["review_sentiment"].collect()}
+    return {"rows": rows, "new": found.get("text_labels")}
+
+
+@pytest.fixture(scope="module")
+def tonight(spark: SparkSession, lake: Path, made: dict[str, list[Row]]) -> dict[str, Any]:
+    return read(spark, at(lake), with_date(spark, made["classifiers"]))
+
+
+def test_polarity_and_aspects_of_an_item_by_day(tonight: dict[str, Any], made: dict[str, list[Row]]) -> None:
+    rows = tonight["rows"]
+    mug = rows["mug", 3, "all"]
+    assert (mug.reviews, mug.positive_reviews + mug.negative_reviews + mug.neutral_reviews) == (1, 1)
+    assert rows["mug", 3, "delivery"].negative_reviews == 1
+    assert rows["mug", 3, "delivery"].sentence == "the delivery was awful"
+    assert "awful" in rows["mug", 3, "delivery"].words
+    assert mug.model_version == made["classifiers"][0].model_version
+    # An item without letters counts by its stars, a review of neither is left out, and so is what is too old.
+    pan = rows["pan", 2, "all"]
+    assert (pan.reviews, pan.positive_reviews, pan.negative_reviews, pan.score, pan.sentence) == (2, 1, 1, 0, None)
+    assert rows["lamp", 2, "all"].positive_reviews == 1
+    assert {item for item, _, _ in rows} == {"mug", "pan", "lamp"}
+
+
+def test_stars_that_say_the_opposite_of_the_text_are_named(tonight: dict[str, Any]) -> None:
+    assert tonight["rows"]["mug", 4, "all"].contradicting == ["r1"]
+    assert tonight["rows"]["mug", 41 if ("mug", 41, "all") in tonight["rows"] else 40, "all"].contradicting == []
+    assert tonight["rows"]["lamp", 2, "all"].contradicting == []
+
+
+def test_trend_is_the_mean_of_late_days_less_that_of_the_days_before(tonight: dict[str, Any]) -> None:
+    rows = tonight["rows"]
+    old, first, second = rows["mug", 40, "all"], rows["mug", 4, "all"], rows["mug", 3, "all"]
+    assert old.trend is None
+    assert second.trend == pytest.approx((first.score + second.score) / 2 - old.score)
+
+
+def test_a_text_is_read_once_by_a_classifier(
+    spark: SparkSession, lake: Path, made: dict[str, list[Row]], tonight: dict[str, Any]
+) -> None:
+    assert tonight["new"].count() >= 6
+    again = read(spark, at(lake), with_date(spark, made["classifiers"]), tonight["new"])
+    assert again["new"].count() == 0
+    assert again["rows"] == tonight["rows"]
+
+
+def test_without_a_classifier_stars_alone_are_read(spark: SparkSession, lake: Path) -> None:
+    found = read(spark, at(lake), with_date(spark))
+    assert {aspect for _, _, aspect in found["rows"]} == {"all"}
+    assert found["rows"]["mug", 4, "all"].positive_reviews == 1
+    assert found["rows"]["mug", 4, "all"].model_version is None
+    assert ("lamp", 2, "all") not in found["rows"]
+    assert found["new"] is None
+
+
+def test_aspects_of_a_language_without_spaces(spark: SparkSession, lake: Path, made: dict[str, list[Row]]) -> None:
+    chinese = at(lake, aspects={"物流": ["物流", "快递"]})
+    said = reviews(spark, [("杯", 2, 5.0, "杯子很好，就是物流慢了点。")])
+    found = review_sentiment(said, with_date(spark, made["classifiers"]), table(spark, TEXT_LABELS, []), chinese)
+    rows = {r.aspect: r.sentence for r in found["review_sentiment"].collect()}
+    assert rows["物流"] == "就是物流慢了点"
+
+
+def test_switched_off_there_is_an_empty_table(spark: SparkSession, lake: Path) -> None:
+    assert read(spark, at(lake, enabled=False), with_date(spark))["rows"] == {}
