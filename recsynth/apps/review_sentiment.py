@@ -234,13 +234,13 @@ def _by_day(said: DataFrame, model_version: str | None, night: Night) -> DataFra
     settings = night.settings.apps.sentiment
     # A review has one voice on an aspect, however many of its clauses name it.
     voice = said.groupBy("item_id", "day", "aspect", "event_id").agg(
-        F.avg("score").alias("score"), F.max("is_contradicting").alias("is_contradicting"),
+        F.round(F.avg("score"), 6).alias("score"), F.max("is_contradicting").alias("is_contradicting"),
         F.max_by("label", F.struct(F.abs("score"), "content_hash")).alias("label"),
         F.max_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("best"),
         F.min_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("worst"),
     )  # fmt: skip
     days = voice.groupBy("item_id", "day", "aspect").agg(
-        F.count("*").alias("reviews"), F.avg("score").alias("score"), F.sum("score").alias("sum"),
+        F.count("*").alias("reviews"), F.round(F.avg("score"), 6).alias("score"), F.sum("score").alias("sum"),
         *(F.count_if(F.col("label") == p).alias(f"{p}_reviews") for p in POLARITIES),
         F.max_by("best", F.struct("score", "event_id")).alias("best"),
         F.min_by("worst", F.struct("score", "event_id")).alias("worst"),
@@ -252,7 +252,7 @@ def _by_day(said: DataFrame, model_version: str | None, night: Night) -> DataFra
     now, then = line.rangeBetween(1 - n, 0), line.rangeBetween(1 - 2 * n, -n)
     mean = {w: F.sum("sum").over(frame) / F.sum("reviews").over(frame) for w, frame in (("now", now), ("then", then))}
     shown = F.when(F.col("score") >= 0, F.col("best")).otherwise(F.col("worst"))
-    made = days.withColumns({"trend": mean["now"] - mean["then"], "shown": shown}).withColumns({
+    made = days.withColumns({"trend": F.round(mean["now"] - mean["then"], 6), "shown": shown}).withColumns({
         "sentence": F.substring(F.col("shown.text"), 1, 300),
         "words": F.coalesce(F.col("shown.words"), F.array().cast("array<string>")),
         "model_version": F.lit(model_version).cast("string"),
