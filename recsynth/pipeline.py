@@ -69,7 +69,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "review_sentiment",
         ("silver.reviews", "model.classifiers", "model.text_labels"),
-        ("model.text_labels", "output.review_sentiment"),
+        ("model.text_labels", "output.review_sentiment", "ops.metrics"),
         review_sentiment,
         sees_nights=ALL_CLASSIFIERS,
     ),

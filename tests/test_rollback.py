@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from recsynth.apps.classify import classifier_in_use
 from recsynth.errors import InputError, ModelError
 from recsynth.ledger import Ledger
 from recsynth.model.champion import champion
 from recsynth.model.folder import write_model
 from recsynth.rollback import roll_back
 from recsynth.store import Store
-from recsynth.tables.model import MODELS
+from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.tables.ops import PUBLISHED, STAGE_RUNS
 from tests.model.tiny import tiny_model
 from tests.rows import table
@@ -33,6 +34,9 @@ def ledger(spark: SparkSession, tmp_path: Path) -> Ledger:
         model = {"model_version": f"m{number}", "path": f"_models/m{number}", "base": "b", "method": "l",
                  "data_versions": {}, "metrics": {}, "sha256": "s", "is_champion": number != 2}  # fmt: skip
         store.write(MODELS, table(spark, MODELS, [model]), night)
+        reader = {"task": "sentiment", "model_version": f"c{number}", "path": "p", "base": "words", "classes": [],
+                  "texts": 1, "metrics": {}, "is_champion": number != 2}  # fmt: skip
+        store.write(CLASSIFIERS, table(spark, CLASSIFIERS, [reader]), night)
         runs.append({"run_id": f"r{number}", "run_date": night, "stage": "train", "status": "complete",
                      "fingerprint": "f", "versions_read": {}, "versions_written": {}, "rows_written": {},
                      "seconds": 1.0, "started_at": NOON})  # fmt: skip
@@ -54,6 +58,9 @@ def test_readers_see_the_night_again_and_its_champion_is_the_champion(ledger: Le
     assert best is not None
     assert best.model_version == "m1"
     assert models.count() == 3
+    reader = classifier_in_use(ledger.store.read(CLASSIFIERS), "sentiment")
+    assert reader is not None
+    assert reader.model_version == "c1"
     # A run of the night that was taken back finds nothing done; the others are as they were.
     assert (ledger.fingerprints(THIRD), ledger.fingerprints(SECOND)) == ({}, {"train": "f"})
     version = ledger.store.version(MODELS)

@@ -10,7 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from recsynth.apps.text_classifier import TextClassifier, read_classifier
+from recsynth.apps.text_classifier import TextClassifier, read_classifier, use_threads
 
 LABELLED = "content_hash string, label string, probabilities map<string,double>, words array<string>"
 
@@ -22,21 +22,22 @@ def classifier_in_use(classifiers: DataFrame, task: str) -> Row | None:
     return found[0] if found else None
 
 
-def labelled(texts: DataFrame, folder: Path, batch_size: int) -> DataFrame:
+def labelled(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> DataFrame:
     """Classify rows (content_hash, text), each batch of Arrow's at once; gives LABELLED."""
     spread = texts.repartition(texts.sparkSession.sparkContext.defaultParallelism, "content_hash")
-    return spread.select("content_hash", "text").mapInPandas(_reading(str(folder), batch_size), LABELLED)
+    return spread.select("content_hash", "text").mapInPandas(_reading(str(folder), batch_size, threads), LABELLED)
 
 
 @lru_cache(maxsize=2)
-def worker_classifier(folder: str) -> TextClassifier:
-    """The classifier of a folder, read and verified once a worker."""
+def worker_classifier(folder: str, threads: int) -> TextClassifier:
+    """The classifier of a folder, read and verified once a worker; tasks run side by side, each on its threads."""
+    use_threads(threads)
     return read_classifier(Path(folder))
 
 
-def _reading(folder: str, batch_size: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+def _reading(folder: str, batch_size: int, threads: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     def read(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        classifier = worker_classifier(folder)
+        classifier = worker_classifier(folder, threads)
         for batch in batches:
             # In one order whatever the shuffle's: what is padded together differs in the last digits.
             batch = batch.sort_values("content_hash")

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.measure.calibration import expected_calibration_error
+from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.discrimination import auc
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.stage import Night
@@ -76,15 +76,12 @@ def measured(resamples: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 def reliability(said: np.ndarray, came_true: np.ndarray, segment: str) -> list[tuple[object, ...]]:
     """The expected calibration error over ten bins of equal width, and what was said and came true in each."""
-    bins = np.minimum((said * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    used = np.flatnonzero(counts)
-    predicted, observed = (np.bincount(bins, x, minlength=BINS)[used] / counts[used] for x in (said, came_true))
-    error = expected_calibration_error(predicted, observed, counts[used])
+    used, predicted, observed, counts = binned(said, came_true, BINS)
+    error = expected_calibration_error(predicted, observed, counts)
     rows: list[tuple[object, ...]] = [("expected_calibration_error", OURS, segment, error, None, None, len(said))]
     for name, values in (("probability_predicted", predicted), ("probability_observed", observed)):
         rows += [
-            (name, OURS, f"{segment}/{b / BINS:.1f} to {(b + 1) / BINS:.1f}", value, None, None, int(counts[b]))
-            for b, value in zip(used, values, strict=True)
+            (name, OURS, f"{segment}/{b / BINS:.1f} to {(b + 1) / BINS:.1f}", value, None, None, int(n))
+            for b, value, n in zip(used, values, counts, strict=True)
         ]
     return rows

@@ -18,17 +18,17 @@ from sklearn.metrics import accuracy_score, f1_score
 from recsynth.apps.classify import classifier_in_use, labelled
 from recsynth.apps.settings import SentimentSettings
 from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, fit_classifier, read_classifier, write_classifier
-from recsynth.measure.calibration import expected_calibration_error
+from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.model.folder import check_folder
 from recsynth.stage import Frames, Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.ops import METRICS
-from recsynth.tables.output import POLARITIES, REVIEW_SENTIMENT
+from recsynth.tables.output import POLARITIES, REVIEW_SENTIMENT, WHOLE
 
 log = logging.getLogger(__name__)
 
-TASK, ALL, JUDGED_OF = "sentiment", "all", 10
+TASK, JUDGED_OF = "sentiment", 10
 WORDS, BEFORE, NEW, MAJORITY = "words_alone", "champion", "challenger", "majority"
 
 
@@ -80,13 +80,13 @@ def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: Da
     """Polarity of whole reviews and of their clauses on each aspect, counted for an item by day.
 
     Reads silver.reviews, model.classifiers and model.text_labels; writes model.text_labels (texts that the
-    classifier had not read yet) and output.review_sentiment. A review without a letter in it, or read while there is no
-    classifier, counts by its stars; one with neither is left out.
+    classifier had not read yet), output.review_sentiment and ops.metrics. A review without a letter in it, or read
+    while there is no classifier, counts by its stars; one with neither is left out. How many of each is in ops.metrics.
     """
     settings, spark = night.settings.apps.sentiment, reviews.sparkSession
     nothing = spark.createDataFrame([], REVIEW_SENTIMENT.schema)
     if not settings.enabled:
-        return {"review_sentiment": nothing}
+        return {"review_sentiment": nothing, "metrics": spark.createDataFrame([], METRICS.schema)}
     best = classifier_in_use(classifiers, TASK)
     first = night.cutoff_before(settings.history_days + 2 * settings.trend_days)
     recent = reviews.where(F.col("ts") >= F.lit(first)).where("item_id is not null")
@@ -94,8 +94,9 @@ def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: Da
     spoken = _spoken(recent.withColumn("day", day), settings).persist()
     read = {} if best is None else _read(spoken, text_labels, best, night)
     said = _polarity(spoken, read.get("labels"), settings)
-    table = _by_day(said, best.model_version if best else None, night)
-    return {"review_sentiment": table} | ({"text_labels": read["new"]} if best is not None else {})
+    table = _by_day(said.dropna(subset="label"), best.model_version if best else None, night)
+    frames = {"review_sentiment": table, "metrics": _counted(said)}
+    return frames | ({"text_labels": read["new"]} if best is not None else {})
 
 
 def stars_polarity(rating: Column, settings: SentimentSettings) -> Column:
@@ -114,11 +115,16 @@ def names(words: Sequence[str]) -> str:
     """A Java regular expression that finds any of the words: whole ones where words have spaces between them.
 
     >>> names(["fit", "尺寸"])
-    '(?i)(?<![\\\\p{L}\\\\p{N}])(?:fit)(?![\\\\p{L}\\\\p{N}])|\\\\Q尺寸\\\\E'
+    '(?i)(?<![\\\\p{L}\\\\p{N}])(?:\\\\Qfit\\\\E)(?![\\\\p{L}\\\\p{N}])|\\\\Q尺寸\\\\E'
     """
-    spaced = [w.replace("\\", "").replace("(", "").replace(")", "") for w in words if w.isascii()]
+    spaced = [_literal(w) for w in words if w.isascii()]
     parts = [rf"(?i)(?<![\p{{L}}\p{{N}}])(?:{'|'.join(spaced)})(?![\p{{L}}\p{{N}}])"] if spaced else []
-    return "|".join([*parts, *(rf"\Q{w}\E" for w in words if not w.isascii())])
+    return "|".join([*parts, *(_literal(w) for w in words if not w.isascii())])
+
+
+def _literal(text: str) -> str:
+    """A Java regular expression of a text as it stands, whatever is in it."""
+    return "\\Q" + text.replace("\\E", "") + "\\E"
 
 
 def _labelled_texts(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
@@ -148,12 +154,7 @@ def _figures(
         rows.append(("macro_f1", model, f1, None, None, n))
         rows.append(("accuracy", model, float(accuracy_score(true, labels)), *bootstrap_mean(right, resamples), n))
     for model, p in found.items():
-        best, right = p.max(1), said[model] == true
-        bins = np.minimum((best * 10).astype(int), 9)
-        counts = np.bincount(bins, minlength=10)
-        used = counts > 0
-        predicted, observed = (np.bincount(bins, x, minlength=10)[used] / counts[used] for x in (best, right))
-        error = expected_calibration_error(predicted, observed, counts[used])
+        error = expected_calibration_error(*binned(p.max(1), said[model] == true)[1:])
         rows.append(("expected_calibration_error", model, error, None, None, n))
     return rows
 
@@ -179,12 +180,10 @@ def _spoken(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     base = reviews.select(
         "event_id", "item_id", "day", stars_polarity(F.col("rating"), settings).alias("stars"), text.alias("whole")
     )
-    whole = base.withColumn("aspect", F.lit(ALL)).withColumn("text", F.col("whole"))
+    whole = base.withColumn("aspect", F.lit(WHOLE)).withColumn("text", F.col("whole"))
     clauses = base.dropna(subset="whole").withColumn("text", F.explode(F.split(F.lower("whole"), _cuts(settings))))
-    about = F.filter(
-        F.array(*(F.when(F.col("text").rlike(names(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w)),
-        lambda a: a.isNotNull(),
-    ) if settings.aspects else F.array().cast("array<string>")  # fmt: skip
+    named = [F.when(F.col("text").rlike(names(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w]
+    about = F.array_compact(F.array(*named, F.lit(None).cast("string")))
     spoken = clauses.withColumn("text", F.trim("text")).withColumn("aspect", F.explode(about))
     columns = ("event_id", "item_id", "day", "stars", "aspect", "text")
     both = whole.select(*columns).union(spoken.select(*columns))
@@ -193,8 +192,7 @@ def _spoken(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
 
 def _cuts(settings: SentimentSettings) -> str:
     """A Java regular expression of what lies between two clauses."""
-    marks = "".join(rf"\{mark}" if mark.isascii() else mark for mark in settings.clause_marks)
-    return "|".join(filter(None, (rf"[{marks}]+", names(settings.clause_words))))
+    return "|".join(filter(None, (f"[{_literal(settings.clause_marks)}]+", names(settings.clause_words))))
 
 
 def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) -> dict[str, DataFrame]:
@@ -204,13 +202,16 @@ def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) ->
     unread = texts.join(known, on="content_hash", how="left_anti")
     folder: Path = night.models.parent / best.path
     check_folder(folder)  # One clear error here, not one from each worker.
-    new = labelled(unread, folder, night.settings.apps.sentiment.classifier.batch_size)
+    size, threads = night.settings.apps.sentiment.classifier.batch_size, night.settings.inference.threads
+    new = labelled(unread, folder, size, threads)
     new = new.withColumn("model_version", F.lit(best.model_version)).select(*TEXT_LABELS.column_names).persist()
-    return {"new": new, "labels": known.select(*TEXT_LABELS.column_names).union(new).drop("model_version")}
+    # A Delta table is read as it stands when the rows are asked for: by then it may hold the new ones as well.
+    both = known.select(*TEXT_LABELS.column_names).union(new).dropDuplicates(["content_hash"])
+    return {"new": new, "labels": both.drop("model_version")}
 
 
 def _polarity(spoken: DataFrame, labels: DataFrame | None, settings: SentimentSettings) -> DataFrame:
-    """Add label, score, words and is_contradicting; rows with neither a label nor stars are left out."""
+    """Add label, score, words, is_contradicting and read_by; the label is null where nothing tells of one."""
     if labels is None:
         empty = F.array().cast("array<string>")
         read = spoken.withColumns({"label": F.lit(None).cast("string"), "words": empty})
@@ -218,16 +219,27 @@ def _polarity(spoken: DataFrame, labels: DataFrame | None, settings: SentimentSe
     else:
         read = spoken.join(labels, on="content_hash", how="left")
     # Without a classifier an aspect has nobody to speak of it: stars are about the whole.
-    label = F.coalesce("label", F.when(F.col("aspect") == ALL, F.col("stars")))
+    label = F.coalesce("label", F.when(F.col("aspect") == WHOLE, F.col("stars")))
     by_label = F.when(label == "positive", 1.0).when(label == "negative", -1.0).otherwise(0.0)
     chance = {p: F.coalesce(F.col("probabilities")[p], F.lit(0.0)) for p in POLARITIES}
     score = F.when(F.col("probabilities").isNull(), by_label).otherwise(chance["positive"] - chance["negative"])
     against = ((F.col("stars") == "positive") & (chance["negative"] >= settings.contradiction)) | (
         (F.col("stars") == "negative") & (chance["positive"] >= settings.contradiction)
     )
-    is_against = F.coalesce(against & (F.col("aspect") == ALL), F.lit(False))
-    made = read.withColumns({"score": score, "is_contradicting": is_against}).withColumn("label", label)
-    return made.dropna(subset="label")
+    is_against = F.coalesce(against & (F.col("aspect") == WHOLE), F.lit(False))
+    by = F.when(F.col("label").isNotNull(), "text").when(label.isNotNull(), "stars").otherwise("nothing")
+    return read.withColumns({"score": score, "is_contradicting": is_against, "read_by": by, "label": label})
+
+
+def _counted(said: DataFrame) -> DataFrame:
+    """Rows of ops.metrics: reviews of the days looked at by what they were read by: text, stars or nothing."""
+    counts = said.where(F.col("aspect") == WHOLE).groupBy("read_by").agg(F.count("*").alias("n"))
+    none = F.lit(None).cast("double")
+    return counts.select(
+        F.lit("review_sentiment").alias("stage"), F.lit("reviews_read_by").alias("metric"), F.lit("").alias("model"),
+        F.col("read_by").alias("segment"), F.col("n").cast("double").alias("value"), none.alias("low"),
+        none.alias("high"), F.col("n").alias("count"),
+    )  # fmt: skip
 
 
 def _by_day(said: DataFrame, model_version: str | None, night: Night) -> DataFrame:

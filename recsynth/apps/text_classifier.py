@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recsynth.apps.settings import ClassifierSettings
-from recsynth.model.encoders import load_encoder
+from recsynth.model.encoders import layers_of, load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
 from recsynth.model.towers import TextTower
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 WEIGHTS, WORDS = "classifier.safetensors", "words.json"
 MOST_CHARS = 4000
+
+
+class Labelled(NamedTuple):
+    """Texts and the number of each one's class."""
+
+    texts: Sequence[str]
+    y: np.ndarray
 
 
 class LanguageClassifier(nn.Module):
@@ -137,16 +144,15 @@ def fit_classifier(
             f"expected two classes or more with two texts each, found {counts.tolist()} texts of {classes}"
         )
     held = held_out(y, settings.validation_share, seed)
-    learned_texts, learned_y = [t for t, h in zip(texts, held, strict=True) if not h], y[~held]
-    held_texts, held_y = [t for t, h in zip(texts, held, strict=True) if h], y[held]
-    words = WordClassifier.fit(learned_texts, learned_y, len(classes), settings)
-    said = words.log_probabilities(held_texts)
+    learned, checked = (Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held))
+    words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
+    said = words.log_probabilities(checked.texts)
     language, heard = None, said
     if settings.epochs:
         with torch.random.fork_rng():
-            language = _fine_tuned(learned_texts, learned_y, held_texts, held_y, len(classes), settings, seed)
-        heard = language.log_probabilities(held_texts, settings.batch_size)
-    scales, bias_C = _calibration(heard, said, held_y, settings.epochs > 0)
+            language = _fine_tuned(learned, checked, len(classes), settings, seed)
+        heard = language.log_probabilities(checked.texts, settings.batch_size)
+    scales, bias_C = _calibration(heard, said, checked.y, settings.epochs > 0)
     return TextClassifier(classes, language, words, scales, bias_C)
 
 
@@ -183,6 +189,11 @@ def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, A
     return write_manifest(folder)
 
 
+def use_threads(threads: int) -> None:
+    """Let torch use so many CPU threads in this process; here, so that Spark's side needs no torch of its own."""
+    torch.set_num_threads(threads)
+
+
 def read_classifier(folder: Path) -> TextClassifier:
     """Read a classifier. Raises ModelError where the folder is not what its manifest says."""
     check_folder(folder)
@@ -209,44 +220,51 @@ def _vectorizer(**how: Any) -> TfidfVectorizer:
 
 
 def _fine_tuned(
-    texts: Sequence[str], y: np.ndarray, held_texts: Sequence[str], held_y: np.ndarray, classes: int,
-    settings: ClassifierSettings, seed: int,
-) -> LanguageClassifier:  # fmt: skip
+    learned: Labelled, held: Labelled, classes: int, settings: ClassifierSettings, seed: int
+) -> LanguageClassifier:
     """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
     torch.manual_seed(seed)
     model = LanguageClassifier(
         TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
     ).to(device())
     optimizer = _optimizer(model, settings)
-    batches = [_batches(texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)]
+    batches = [
+        _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)
+    ]
     total, step = sum(map(len, batches)), 0
     warm = max(1, round(settings.warmup * total))
-    best, kept = math.inf, {}
+    best, kept = math.inf, _weights(model)
     for epoch, ordered in enumerate(batches):
         model.train()
         for rows in ordered:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
-            target = torch.from_numpy(y[rows]).to(model.head.weight.device)
-            loss = F.cross_entropy(model([texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing)
+            target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
+            loss = F.cross_entropy(
+                model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
+            )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             step += 1
         model.eval()
-        heard = model.log_probabilities(held_texts, settings.batch_size)
-        loss_held, right = -heard[np.arange(len(held_y)), held_y].mean(), (heard.argmax(1) == held_y).mean()
-        LOG.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
+        heard = model.log_probabilities(held.texts, settings.batch_size)
+        loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
+        log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
         if loss_held < best:
-            best, kept = loss_held, {k: v.detach().clone() for k, v in model.state_dict().items()}
+            best, kept = loss_held, _weights(model)
     model.load_state_dict(kept)
     return model.eval().cpu()
 
 
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
 def _optimizer(model: LanguageClassifier, settings: ClassifierSettings) -> torch.optim.Optimizer:
     """AdamW; a layer of the encoder learns slower the deeper it lies, the head has a rate of its own."""
-    layers = next(g for g in model.text.encoder.modules() if isinstance(g, nn.ModuleList))
+    layers = layers_of(model.text.encoder)
     groups = [{"params": list(model.head.parameters()), "peak": settings.head_learning_rate}]
     seen: set[int] = set()
     for below, layer in enumerate(reversed(layers)):
@@ -271,7 +289,7 @@ def _calibration(
 ) -> tuple[tuple[float, float], np.ndarray]:
     """Two scales, neither negative, and a bias for each class: least log loss on the held-out texts, drawn to 1 and 0.
 
-    Matrix-free vector scaling (Guo et al., ICML 2017) of two models at once; the ridge keeps a class of few texts
+    Vector scaling (Guo et al., ICML 2017) of two models at once; the ridge keeps a class of few texts
     from a bias of its own.
     """
     n, classes = said.shape

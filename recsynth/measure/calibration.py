@@ -19,3 +19,20 @@ def expected_calibration_error(predicted: np.ndarray, observed: np.ndarray, coun
         return float("nan")
     gaps = np.abs(np.asarray(predicted, float) - np.asarray(observed, float))
     return float(np.round((gaps * counts).sum() / counts.sum(), 12))
+
+
+def binned(
+    predicted: np.ndarray, came_true: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Bins of equal width that are in use: number, mean prediction, share that came true, predictions of each.
+
+    predicted: probabilities; came_true: true or false, one each.
+
+    >>> [x.tolist() for x in binned(np.array([0.25, 0.75, 1.0]), np.array([True, False, True]), 2)]
+    [[0, 1], [0.25, 0.875], [1.0, 0.5], [1, 2]]
+    """
+    at = np.minimum((np.asarray(predicted, float) * bins).astype(int), bins - 1)
+    counts = np.bincount(at, minlength=bins)
+    used = np.flatnonzero(counts)
+    means, shares = (np.bincount(at, x, minlength=bins)[used] / counts[used] for x in (predicted, came_true))
+    return used, means, shares, counts[used]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from recsynth.errors import ModelError
@@ -42,3 +44,12 @@ def load_encoder(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if tokenizer.pad_token is None:
         raise ModelError(f"encoder {name}: expected a tokenizer with a padding token, found none")
     return encoder, tokenizer
+
+
+def layers_of(encoder: Any) -> list[nn.Module]:
+    """The encoder's layers from the bottom up: its first list of as many modules as the configuration has layers."""
+    depth = int(encoder.config.num_hidden_layers)
+    for module in encoder.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            return list(module)
+    raise ModelError(f"encoder {type(encoder).__name__}: expected a list of {depth} layers, found none")

@@ -11,9 +11,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.report import plots
-from recsynth.tables.output import POLARITIES
+from recsynth.tables.output import POLARITIES, WHOLE
 
-LINES, WHOLE = 8, "all"
+LINES = 8
 
 
 def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, Any] | None:

@@ -113,6 +113,8 @@ PURCHASE_PROPENSITY = Table(
 )
 
 POLARITIES = ("negative", "neutral", "positive")
+WHOLE = "all"
+"""The aspect under which a whole review stands."""
 
 REVIEW_SENTIMENT = Table(
     name="output.review_sentiment",
@@ -135,7 +137,11 @@ REVIEW_SENTIMENT = Table(
         column("sentence", "string?", "what says it best; null where stars came without words"),
         column("words", "array<string>", "words of that sentence that speak most for its polarity"),
         column("contradicting", "array<string>", "reviews (event_id) whose stars say the opposite of their text"),
-        column("model_version", "string?", "text classifier; null where stars alone were read"),
+        column(
+            "model_version",
+            "string?",
+            "text classifier of the night; null where there was none and stars alone were read",
+        ),
     ),
 )
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recsynth.errors import ModelError
+from recsynth.model.encoders import layers_of
 from recsynth.model.towers import MatchModel
 from recsynth.training.settings import TrainingSettings
 
@@ -83,15 +84,6 @@ class Adaptation:
     def _adapters(self, *kinds: str) -> Iterator[tuple[str, nn.Parameter]]:
         marks = [f".{kind}.{ADAPTER}" for kind in kinds]
         return ((n, p) for n, p in self.encoder.named_parameters() if any(m in n for m in marks))
-
-
-def layers_of(encoder: Any) -> list[nn.Module]:
-    """The encoder's layers from the bottom up: its first list of as many modules as the configuration has layers."""
-    depth = int(encoder.config.num_hidden_layers)
-    for module in encoder.modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            return list(module)
-    raise ModelError(f"encoder {type(encoder).__name__}: expected a list of {depth} layers, found none")
 
 
 def _freeze_below(encoder: Any, count: int) -> None:

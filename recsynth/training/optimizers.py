@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from recsynth.model.encoders import layers_of
 from recsynth.model.towers import MatchModel
-from recsynth.training.adapt import layers_of
 from recsynth.training.settings import TrainingSettings
 
 ENCODER = "text.encoder."

@@ -1,7 +1,7 @@
 """Chances to buy on Online Retail: probabilities from raw files, judged on the days after three dates.
 
-    make bench-apps
-    make bench-apps ARGS="--dates 2011-10-15"
+    make bench-propensity
+    make bench-propensity ARGS="--dates 2011-10-15"
 
 Only the stages that the probabilities need are run. Exit code 0 only where the date with floors reaches them and the
 product's own figures agree with a judge that reads the raw files in plain pandas and scikit-learn.

@@ -1,7 +1,7 @@
 """Text classifiers on labelled data sets: the language model and the words, judged on texts held out of what is here.
 
-    make bench-apps
-    python -m tests.benchmarks.texts --data ../shared/data --sets clinc150 --seeds 0
+    make bench-texts
+    make bench-texts ARGS="--sets clinc150 --seeds 0"
 
 Of each set 15 % of every class are held out (of clinc150 its own validation part is), the rest is learned from by the
 classifier of `[apps.sentiment.classifier]` with the passes below. Exit code 0 only where every figure reaches its floor

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from recsynth.errors import ModelError
+from recsynth.model.encoders import layers_of
 from recsynth.model.folder import ENCODER, read_model, write_model
-from recsynth.training.adapt import Adaptation, layers_of
+from recsynth.training.adapt import Adaptation
 from recsynth.training.loop import Trainer
 from tests.model.tiny import COLOURS, tiny_model
 from tests.training import planted
