@@ -49,7 +49,7 @@ def sentiment_model(reviews: DataFrame, classifiers: DataFrame, night: Night) ->
                "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
     if not settings.enabled or not is_due:
         return nothing
-    known = _labelled_texts(reviews, settings)
+    known = _labelled_texts(told(reviews, night.settings.shop_time_zone), settings)
     judged = F.pmod(F.xxhash64("text"), F.lit(JUDGED_OF)) == 0
     learn, judge = (_drawn(known.where(c), settings.max_texts, night.seed(TASK)) for c in (~judged, judged))
     fewest = min(int((learn["label"] == p).sum()) for p in POLARITIES)
@@ -90,13 +90,27 @@ def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: Da
     best = classifier_in_use(classifiers, TASK)
     first = night.cutoff_before(settings.history_days + 2 * settings.trend_days)
     recent = reviews.where(F.col("ts") >= F.lit(first)).where("item_id is not null")
-    day = F.to_date(F.from_utc_timestamp("ts", night.settings.shop_time_zone))
-    spoken = _spoken(recent.withColumn("day", day), settings).persist()
+    spoken = _spoken(told(recent, night.settings.shop_time_zone), settings).persist()
     read = {} if best is None else _read(spoken, text_labels, best, night)
     said = _polarity(spoken, read.get("labels"), settings)
     table = _by_day(said.dropna(subset="label"), best.model_version if best else None, night)
     frames = {"review_sentiment": table, "metrics": _counted(said)}
     return frames | ({"text_labels": read["new"]} if best is not None else {})
+
+
+def told(reviews: DataFrame, zone: str) -> DataFrame:
+    """Reviews as people mean them, with `day`: what one writes of an item has the stars that one gave it that day.
+
+    `text` is as the classifier reads it. Stars stand alone, the day's last ones, only where nothing was written.
+    """
+    day = F.to_date(F.from_utc_timestamp("ts", zone))
+    read = reviews.withColumns({"day": day, "text": readable(F.col("text"))})
+    one = Window.partitionBy("user_id", "item_id", "day")
+    late = F.struct("ts", "event_id")
+    stars = F.coalesce("rating", F.max_by("rating", F.when(F.col("rating").isNotNull(), late)).over(one))
+    is_last = late == F.max(late).over(one)
+    known = read.withColumns({"rating": stars, "wrote": F.count("text").over(one) > 0, "is_last": is_last})
+    return known.where(F.col("text").isNotNull() | (~F.col("wrote") & F.col("is_last"))).drop("wrote", "is_last")
 
 
 def stars_polarity(rating: Column, settings: SentimentSettings) -> Column:
@@ -130,7 +144,7 @@ def _literal(text: str) -> str:
 def _labelled_texts(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     """Distinct (text, label) of reviews with both; a text under two labels has the more frequent, then the better."""
     label = stars_polarity(F.col("rating"), settings).alias("label")
-    both = reviews.select(readable(F.col("text")).alias("text"), label).dropna()
+    both = reviews.select("text", label).dropna()
     counted = both.groupBy("text", "label").count()
     return counted.groupBy("text").agg(F.max_by("label", F.struct("count", "label")).alias("label"))
 
@@ -176,10 +190,8 @@ def _write(
 
 def _spoken(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     """One row per (review, aspect): event_id, item_id, day, stars, aspect, text and its hash; text may be null."""
-    text = readable(F.col("text"))
-    base = reviews.select(
-        "event_id", "item_id", "day", stars_polarity(F.col("rating"), settings).alias("stars"), text.alias("whole")
-    )
+    stars = stars_polarity(F.col("rating"), settings).alias("stars")
+    base = reviews.select("event_id", "item_id", "day", stars, F.col("text").alias("whole"))
     whole = base.withColumn("aspect", F.lit(WHOLE)).withColumn("text", F.col("whole"))
     clauses = base.dropna(subset="whole").withColumn("text", F.explode(F.split(F.lower("whole"), _cuts(settings))))
     named = [F.when(F.col("text").rlike(names(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w]
@@ -244,18 +256,20 @@ def _counted(said: DataFrame) -> DataFrame:
 
 def _by_day(said: DataFrame, model_version: str | None, night: Night) -> DataFrame:
     settings = night.settings.apps.sentiment
-    # A review has one voice on an aspect, however many of its clauses name it.
+    # A review has one voice on an aspect, however many of its clauses name it. Only what has words can say it best.
+    in_words = F.when(F.col("text").isNotNull(), F.struct("score", "content_hash"))
     voice = said.groupBy("item_id", "day", "aspect", "event_id").agg(
         F.round(F.avg("score"), 6).alias("score"), F.max("is_contradicting").alias("is_contradicting"),
         F.max_by("label", F.struct(F.abs("score"), "content_hash")).alias("label"),
-        F.max_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("best"),
-        F.min_by(F.struct("text", "words"), F.struct("score", "content_hash")).alias("worst"),
+        F.max_by(F.struct("text", "words"), in_words).alias("best"),
+        F.min_by(F.struct("text", "words"), in_words).alias("worst"),
     )  # fmt: skip
+    spoken = F.when(F.col("best").isNotNull(), F.struct("score", "event_id"))
     days = voice.groupBy("item_id", "day", "aspect").agg(
         F.count("*").alias("reviews"), F.round(F.avg("score"), 6).alias("score"), F.sum("score").alias("sum"),
         *(F.count_if(F.col("label") == p).alias(f"{p}_reviews") for p in POLARITIES),
-        F.max_by("best", F.struct("score", "event_id")).alias("best"),
-        F.min_by("worst", F.struct("score", "event_id")).alias("worst"),
+        F.max_by("best", spoken).alias("best"),
+        F.min_by("worst", spoken).alias("worst"),
         F.sort_array(F.collect_list(F.when(F.col("is_contradicting"), F.col("event_id")))).alias("contradicting"),
     )  # fmt: skip
     n = settings.trend_days

@@ -32,7 +32,7 @@ def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[st
     by = [mean.alias("score"), F.sum("reviews").alias("reviews")]
     aspects = said.where(F.col("aspect") != WHOLE).groupBy("aspect").agg(*by).orderBy("score").toPandas()
     of_item = whole.groupBy("item_id").agg(
-        *by, F.min_by("sentence", F.struct("score", "day")).alias("sentence"),
+        *by, F.min_by("sentence", F.when(F.col("sentence").isNotNull(), F.struct("score", "day"))).alias("sentence"),
         F.sum(F.size("contradicting")).alias("contradicting"),
     )  # fmt: skip
     titles = tables["item_text"].select("item_id", "title")

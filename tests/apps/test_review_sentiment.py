@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
+from recsynth.apps.review_sentiment import review_sentiment, sentiment_model, told
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
@@ -154,6 +154,26 @@ def test_a_text_is_read_once_by_a_classifier(
     again = read(spark, at(lake), with_date(spark, made["classifiers"]), tonight["new"])
     assert again["new"].count() == 0
     assert again["rows"] == tonight["rows"]
+
+
+def test_stars_and_words_of_one_day_are_one_review_and_words_say_it_best(
+    spark: SparkSession, lake: Path, made: dict[str, list[Row]]
+) -> None:
+    at_night = at(lake)
+    hour = timedelta(hours=1)
+    said = [("u", 3, 1.0, None), ("u", 4, 1.0, None), ("u", 5, None, "useless thing"), ("v", 3, 2.0, None),
+            ("w", 3, 5.0, None), ("w", 4, 1.0, None), ("x", 30, 5.0, None)]  # fmt: skip
+    start = at_night.cutoff - timedelta(days=2)
+    rows = [{"event_id": f"s{n}", "user_id": user, "item_id": "pan", "ts": start + hours * hour, "rating": stars,
+             "text": text, "source": "test"} for n, (user, hours, stars, text) in enumerate(said)]  # fmt: skip
+    both = table(spark, REVIEWS, rows)
+    found = review_sentiment(both, with_date(spark, made["classifiers"]), table(spark, TEXT_LABELS, []), at_night)
+    pan, later = sorted((r for r in found["review_sentiment"].collect() if r.aspect == "all"), key=lambda r: r.day)
+    # Of u the words, of v and w the last stars: three reviews, all bad, of which one has a sentence.
+    assert (pan.reviews, pan.negative_reviews, pan.sentence) == (3, 3, "useless thing")
+    assert (later.reviews, later.positive_reviews) == (1, 1)
+    # The stars of the same day label what was written without any.
+    assert {r.text: r.rating for r in told(both, "UTC").where("text is not null").collect()} == {"useless thing": 1.0}
 
 
 def test_without_a_classifier_stars_alone_are_read(spark: SparkSession, lake: Path) -> None:
