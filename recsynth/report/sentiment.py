@@ -36,8 +36,10 @@ def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[st
         F.sum(F.size("contradicting")).alias("contradicting"),
     )  # fmt: skip
     titles = tables["item_text"].select("item_id", "title")
-    worst = of_item.where("score < 0").orderBy(F.expr("score * ln(1 + reviews)"), "item_id").limit(LINES)
-    lines = worst.join(titles, on="item_id", how="left").orderBy(F.expr("score * ln(1 + reviews)"), "item_id")
+    # Stars alone say -1 where words say -0.99: about as bad, and words tell a merchandiser why.
+    order = (F.expr("round(score * ln(1 + reviews), 1)"), F.col("sentence").isNull(), F.col("item_id"))
+    worst = of_item.where("score < 0").orderBy(*order).limit(LINES)
+    lines = worst.join(titles, on="item_id", how="left").orderBy(*order)
     judged = metrics[metrics["stage"] == "sentiment_model"]
     return {
         "weeks": Markup(plots.lines(weeks, "week", "reviews a week")),
