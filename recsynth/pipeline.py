@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.judge_propensity import judge_propensity
 from recsynth.apps.propensity import purchase_propensity
 from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
@@ -73,6 +75,7 @@ STAGES: tuple[Stage, ...] = (
         review_sentiment,
         sees_nights=ALL_CLASSIFIERS,
     ),
+    Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
@@ -203,6 +206,13 @@ STAGES: tuple[Stage, ...] = (
         ("silver.events", "output.purchase_propensity"),
         ("ops.metrics",),
         judge_propensity,
+        sees_future=ALL_TIME,
+    ),
+    Stage(
+        "judge_demand",
+        ("silver.events", "silver.items", "output.demand_forecast"),
+        ("ops.metrics",),
+        judge_demand,
         sees_future=ALL_TIME,
     ),
 )

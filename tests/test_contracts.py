@@ -26,6 +26,7 @@ from recsynth.tables.gold import (
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
+from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import REVIEWS
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.inference.planted import champions
@@ -37,7 +38,7 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
-    "review_sentiment",
+    "review_sentiment", "demand_forecast",
 )  # fmt: skip
 
 
@@ -99,6 +100,9 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "candidates": table(spark, CANDIDATES, who),
         "models": champions(spark),
+        "items": table(spark, SHOP_ITEMS, [
+            {"item_id": i, "valid_from": past - timedelta(days=3), "category": ["mugs"]} for i in ITEMS
+        ]),
         "reviews": table(spark, REVIEWS, [
             {"event_id": f"r{n}", "user_id": u, "item_id": "i0", "ts": past, "rating": 1.0 + 2 * n, "text": "red. fits"}
             for n, u in enumerate(USERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsynth.section import Section
 
@@ -112,10 +112,47 @@ class SentimentSettings(Section):
     classifier: ClassifierSettings = Field(default_factory=ClassifierSettings, description="How texts are classified.")
 
 
+class DemandSettings(Section):
+    """How much of each item and category will be asked for."""
+
+    enabled: bool = Field(True, description="Whether demand is forecast at all; the table is empty otherwise.")
+    history_weeks: int = Field(104, ge=8, description="Weeks before the as-of date that a forecast looks at.")
+    horizon_weeks: int = Field(4, ge=1, description="Weeks that are forecast, and their days.")
+    lead_days: int = Field(14, ge=1, description="Days until an order for the stock arrives; at most the horizon's.")
+    service_level: float = Field(0.95, gt=0.5, lt=1, description="Chance that `stock_needed` covers the demand.")
+    backtests: int = Field(
+        8, ge=1, description="Earlier weeks from which it is forecast too, to choose models and learn the spread."
+    )
+    shrinkage: float = Field(
+        8.0, ge=0, description="Backtests of its own that a series needs to count as much as all series together."
+    )
+    profile_weeks: int = Field(8, ge=1, description="Last weeks of the shop by which a week is shared among its days.")
+    min_rows: int = Field(
+        200, ge=1, description="Rows of backtests without which quantiles are those of Poisson counts instead."
+    )
+    max_rows: int = Field(
+        50_000, ge=1, description="About how many rows of backtests the driver learns quantiles from, drawn by hash."
+    )
+    trees: int = Field(120, ge=1, description="Trees of a quantile.")
+    learning_rate: float = Field(0.06, gt=0, description="Shrinkage of each tree.")
+    max_depth: int = Field(4, ge=1, description="Depth of a tree.")
+    min_child_weight: float = Field(50.0, ge=0, description="Least rows in a leaf.")
+    subsample: float = Field(0.7, gt=0, le=1, description="Share of rows for each tree.")
+    colsample: float = Field(0.6, gt=0, le=1, description="Share of features for each tree.")
+    l2: float = Field(20.0, ge=0, description="Ridge on the values of the leaves.")
+
+    @model_validator(mode="after")
+    def _lead_is_forecast(self) -> DemandSettings:
+        if self.lead_days > 7 * self.horizon_weeks:
+            raise ValueError(f"lead_days: expected at most 7 * horizon_weeks, found {self.lead_days}")
+        return self
+
+
 class AppsSettings(Section):
     """The applications."""
 
     propensity: PropensitySettings = Field(
         default_factory=PropensitySettings, description="Chance to buy and to leave."
     )
+    demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")

@@ -145,6 +145,44 @@ REVIEW_SENTIMENT = Table(
     ),
 )
 
+DEMAND_FORECAST = Table(
+    name="output.demand_forecast",
+    grain="one row per (run_date, level, series_id, grain, start), for items sold in the weeks that are looked at",
+    writer="demand_forecast",
+    key=("level", "series_id", "grain", "start"),
+    columns=(
+        column("level", "string", "item, category or shop", "level in ('item', 'category', 'shop')"),
+        column("series_id", "string", "item_id; the category's path, `unknown` without one; `all` for the shop"),
+        column(
+            "grain",
+            "string",
+            "`week`: seven days from start; `day`; `lead`: the days until an order for stock arrives",
+            "grain in ('week', 'day', 'lead')",
+        ),
+        column("start", "date", "first day, in the shop's time zone"),
+        column("days", "int", "days from start on", "days >= 1"),
+        column(
+            "expected",
+            "double",
+            "mean units: days sum to weeks, items to categories, categories to the shop",
+            "expected >= 0",
+        ),
+        column("median", "double", "as likely more as less, in whole units", "median >= 0"),
+        column("low_80", "double", "four times in five the demand lies from here", "low_80 >= 0"),
+        column("high_80", "double", "to here, units", "high_80 >= low_80"),
+        column("low_95", "double", "nineteen times in twenty from here", "low_95 >= 0"),
+        column("high_95", "double", "to here, units", "high_95 >= low_95"),
+        column("stock_needed", "double", "whole units that cover the demand at the service level", "stock_needed >= 0"),
+        column("model", "string", "what said the mean: a statistical model; `sum`: that of the items"),
+        column(
+            "interval_by",
+            "string",
+            "`trees` learned over all items; `residuals`: earlier misses of the sum; `poisson`: for want of backtests",
+            "interval_by in ('trees', 'residuals', 'poisson')",
+        ),
+    ),
+)
+
 TABLES = (
     RECOMMENDATIONS,
     NEW_ITEM_RECOMMENDATIONS,
@@ -152,4 +190,5 @@ TABLES = (
     SEARCH_RESULTS,
     PURCHASE_PROPENSITY,
     REVIEW_SENTIMENT,
+    DEMAND_FORECAST,
 )

@@ -55,6 +55,25 @@ def kept_units(folder: Path, as_of: str) -> dict[tuple[str, str], int]:
     return {(str(u), str(i)): int(n) for (u, i), n in units[units > 0].items()}
 
 
+def weekly_units(folder: Path, as_of: str, history: int, horizon: int) -> pd.DataFrame:
+    """Units ordered of each item in each week from the as-of date: -history to horizon - 1; items with some before it.
+
+    A line that stands twice, letter by letter, is one. What was given back was asked for too.
+    """
+    lines = pd.concat([pd.read_csv(f, dtype=str) for f in sorted(folder.glob("*.csv"))]).drop_duplicates()
+    code, quantity = lines["StockCode"].str.strip(), lines["Quantity"].astype(int)
+    is_sale = (
+        lines["CustomerID"].notna() & code.str.match(r"^\d{5}[A-Za-z]*$") & (lines["UnitPrice"].astype(float) > 0)
+        & (quantity > 0) & ~lines["InvoiceNo"].str.startswith("C")
+    )  # fmt: skip
+    week = (pd.to_datetime(lines["InvoiceDate"]).dt.normalize() - pd.Timestamp(as_of)).dt.days // 7
+    sold = pd.DataFrame({"item_id": code.str.upper(), "week": week, "quantity": quantity})
+    sold = sold[is_sale & (week >= -history) & (week < horizon)]
+    units = sold.pivot_table(index="item_id", columns="week", values="quantity", aggfunc="sum", fill_value=0)
+    units = units.reindex(columns=range(-history, horizon), fill_value=0)
+    return units[units.loc[:, :-1].sum(axis=1) > 0]
+
+
 def truth(rows: pd.DataFrame, as_of: str) -> Truth:
     """The window of 28 days from the as-of date on, by users and of items with a row before it."""
     start = pd.Timestamp(as_of)

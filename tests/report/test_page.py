@@ -51,6 +51,8 @@ METRICS = [
     metric("judge_propensity", "auc", "recency", "buy_28", 0.6543, 0.6, 0.7, 2),
     metric("judge_propensity", "expected_calibration_error", "propensity", "buy_28", 0.0321, None, None, 2),
     metric("judge_propensity", "probability_predicted", "propensity", "buy_28/0.2 to 0.3", 0.25, None, None, 2),
+    metric("judge_demand", "mase", "demand", "item_week", 0.7777, 0.7, 0.8, 2),
+    metric("judge_demand", "mase", "demand", "item_day", 0.6666, 0.6, 0.7, 2),
     metric("judge_propensity", "probability_observed", "propensity", "buy_28/0.2 to 0.3", 0.5, None, None, 2),
 ]  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -86,6 +88,27 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for n in (1, 20)
         for aspect in ("all", "quality")
+    ],
+    "demand_forecast": [
+        {
+            "level": level,
+            "series_id": series,
+            "grain": grain,
+            "start": AS_OF + timedelta(days=n),
+            "days": days,
+            "expected": 4321.0,
+            "median": 4321.0,
+            "low_80": 4000.0,
+            "high_80": 5000.0,
+            "low_95": 3000.0,
+            "high_95": 6000.0,
+            "stock_needed": 5678.0,
+            "model": "sum",
+            "interval_by": "trees",
+        }
+        for level, series in (("item", "x"), ("item", SCRIPT), ("category", SCRIPT), ("shop", "all"))
+        for grain, days in (("day", 1), ("week", 7), ("lead", 14))
+        for n in range(2 if grain == "day" else 1)
     ],
     "synthetic_interactions": [
         {"user_id": user, "item_id": "x", "generator": "gan", "verdict": "failed", "training_weight": 0.0}
@@ -150,6 +173,15 @@ def test_what_reviews_say_is_told_with_the_items_that_people_complain_of(page: s
     assert "No review was read tonight." in text(empty)
 
 
+def test_demand_is_told_with_the_stock_that_covers_it_and_what_the_judge_found(page: str, empty: str) -> None:
+    said = text(page)
+    assert "Asked for most within 14 days, by item" in said
+    assert f"{SCRIPT} 4,321 4,000 5,000 5,678" in said
+    assert "item by week mase demand 0.778" in said
+    assert "item by day" not in said
+    assert "No demand was forecast tonight." in text(empty)
+
+
 def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
     assert SCRIPT not in page
     assert "onerror=alert(1)>" not in page
@@ -183,8 +215,8 @@ def test_the_page_tells_the_night(page: str) -> None:
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
-    # ranker's gains, chances and whether they were true, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 14
+    # ranker's gains, chances and whether they were true, reviews by week, demand by day, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 15
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

@@ -1,0 +1,323 @@
+"""Units of each item, category and the shop by week, by day and until an order for stock arrives, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.apps.demand_models import (
+    LEVELS,
+    MODELS,
+    QuantileTrees,
+    chosen,
+    errors,
+    features,
+    poisson_quantiles,
+    rates,
+)  # fmt: skip
+from recsynth.apps.settings import DemandSettings
+from recsynth.stage import Night
+from recsynth.tables.output import DEMAND_FORECAST
+
+WEEK, DAY, LEAD = "week", "day", "lead"
+SHOP, UNKNOWN, SUM = "all", "unknown", "sum"
+LEAST_WEEKS = 4
+_QUANTILES = ("low_95", "low_80", "median", "high_80", "high_95", "stock_needed")
+_LEAST_SHARE, _LEAST_UNITS = 0.02, 1e-6
+_AT_ORIGINS = (
+    "item_id string, category string, origin int, scale double, features array<double>, rates array<double>, "
+    "errors array<double>, days array<double>"
+)
+_FORECAST = ", ".join(
+    ["level string, series_id string, grain string, start date, days int, expected double"]
+    + [f"{name} double" for name in _QUANTILES]
+    + ["model string, interval_by string"]
+)
+
+
+@dataclass(frozen=True)
+class Grain:
+    """One way to cut the horizon: the first day and the number of days of each of its steps."""
+
+    name: str
+    steps: tuple[tuple[int, int], ...]
+
+    def sums(self, days: np.ndarray) -> np.ndarray:
+        """Sums of each step of days (rows, horizon), shape (rows, steps)."""
+        return np.column_stack([days[:, first : first + n].sum(1) for first, n in self.steps])
+
+
+def grains(settings: DemandSettings) -> tuple[Grain, ...]:
+    """Weeks, days and the time until stock arrives.
+
+    >>> [(g.name, len(g.steps)) for g in grains(DemandSettings())]
+    [('week', 4), ('day', 28), ('lead', 1)]
+    """
+    n = settings.horizon_weeks
+    return (
+        Grain(WEEK, tuple((7 * k, 7) for k in range(n))),
+        Grain(DAY, tuple((k, 1) for k in range(7 * n))),
+        Grain(LEAD, ((0, settings.lead_days),)),
+    )
+
+
+def demand_forecast(events: DataFrame, items: DataFrame, night: Night) -> DataFrame:
+    """What will be asked for within the horizon; reads silver.events and silver.items, writes output.demand_forecast.
+
+    Units as they were ordered: what comes back had to be in stock first. Weeks are seven days back from the as-of
+    date. Each item is forecast from `backtests` earlier weeks too: there its model is chosen, and trees over all items
+    learn the quantiles. A week is shared among its days as the shop's last weeks were. `expected` is coherent: days
+    sum to weeks, items to categories, categories to the shop; a category's interval comes from how far its sums were
+    off before. Bounds: on the driver max_rows rows of features and a row a weekday; in one task a row a category and
+    backtest.
+    """
+    settings, spark = night.settings.apps.demand, events.sparkSession
+    sold = units_by_day(events, settings.history_weeks, night)
+    first = sold.agg(F.min("day")).first()[0] if settings.enabled else None  # type: ignore[index]
+    if first is None:
+        return spark.createDataFrame([], DEMAND_FORECAST.schema)
+    path = F.array_join("category", " > ")
+    latest = items.groupBy("item_id").agg(F.max_by(F.nullif(path, F.lit("")), "valid_from").alias("category"))
+    series = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units")).alias("sold"))
+    series = series.join(latest, on="item_id", how="left").fillna(UNKNOWN, subset=["category"])
+    weeks_known = settings.history_weeks - first // 7
+    found = series.mapInPandas(_at_origins(settings, weeks_known), _AT_ORIGINS).persist()
+    profile = _profile(sold, settings)
+    known = _with_choice(found, settings).persist()
+    trees = _taught(found, profile, night)
+    of_items = known.where("origin = 0").mapInPandas(_forecast(trees, profile, night), _FORECAST)
+    of_sums = _sums(known, profile, night)
+    return of_items.unionByName(of_sums).select(*DEMAND_FORECAST.column_names)
+
+
+def units_by_day(events: DataFrame, weeks: int, night: Night) -> DataFrame:
+    """Rows (item_id, day, units, lines): what people ordered in the weeks before the as-of date, day 0 the oldest.
+
+    A line without a quantity is of one unit. Units are whole numbers: no sum hangs on the order of rows.
+    """
+    first = night.as_of - timedelta(days=7 * weeks)
+    day = F.date_diff("event_date", F.lit(first))
+    bought = events.where("event_type = 'purchase' and item_id is not null and not is_bot and not is_near_duplicate")
+    recent = bought.where((F.col("event_date") >= F.lit(first)) & (F.col("event_date") < F.lit(night.as_of)))
+    units = F.sum(F.coalesce("quantity", F.lit(1))).alias("units")
+    return recent.groupBy("item_id", day.alias("day")).agg(units, F.count("*").alias("lines"))
+
+
+def matrix(sold: Iterable[Iterable[dict[str, int]]], days: int) -> np.ndarray:
+    """Units (series, days) of each series' list of {day, units}."""
+    dense = [[(row, pair["day"], pair["units"]) for pair in pairs] for row, pairs in enumerate(sold)]
+    made = np.zeros((len(dense), days))
+    if any(dense):
+        row, day, units = np.array([triple for triples in dense for triple in triples]).T
+        made[row, day] = units
+    return made
+
+
+def by_week(days: np.ndarray) -> np.ndarray:
+    """Sums of seven days each, shape (series, weeks)."""
+    return np.asarray(days.reshape(len(days), -1, 7).sum(2))
+
+
+def _at_origins(
+    settings: DemandSettings, weeks_known: int
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The mapInPandas function: each item as it stood at each origin, in weeks before the as-of date; 0 is tonight."""
+    horizon, total = settings.horizon_weeks, settings.history_weeks
+    origins = [horizon + k for k in range(settings.backtests) if weeks_known - horizon - k >= LEAST_WEEKS]
+
+    def at(frame: pd.DataFrame, days: np.ndarray, origin: int) -> pd.DataFrame:
+        before = by_week(days[:, : 7 * (total - origin)])
+        is_known = before.sum(1) > 0
+        before, after = before[is_known], days[is_known, 7 * (total - origin) :][:, : 7 * horizon]
+        x, scale = features(before)
+        said = rates(before)
+        made = frame.loc[is_known, ["item_id", "category"]].assign(origin=origin, scale=scale)
+        made["features"], made["rates"] = list(x), list(said)
+        empty = [None] * len(made)
+        made["errors"] = list(errors(said, after.sum(1) / horizon, scale)) if origin else empty
+        made["days"] = list(after) if origin else empty
+        return made
+
+    def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in batches:
+            days = matrix(frame["sold"], 7 * total)
+            for origin in (0, *origins):
+                yield at(frame, days, origin)
+
+    return function
+
+
+def _profile(sold: DataFrame, settings: DemandSettings) -> np.ndarray:
+    """Share of a week on each of its seven days from the as-of date on; lines, so that no one large order decides."""
+    recent = sold.where(F.col("day") >= 7 * (settings.history_weeks - settings.profile_weeks))
+    counted = np.ones(7)
+    by_place = recent.groupBy((F.col("day") % 7).alias("place")).agg(F.sum("lines").alias("lines"))
+    for row in by_place.collect():  # bound: seven rows
+        counted[row.place] += row.lines
+    return np.asarray(counted / counted.sum())
+
+
+def _with_choice(found: DataFrame, settings: DemandSettings) -> DataFrame:
+    """Add `choice`, the index of the item's model, and `rate`, what it says; tonight's and the backtests'."""
+    tested = found.where("origin > 0")
+    each = [F.col("errors")[k] for k in range(len(MODELS))]
+    usual_row = tested.agg(*(F.avg(e).alias(str(k)) for k, e in enumerate(each))).first()
+    usual = np.array([value or 0.0 for value in usual_row or [0.0] * len(MODELS)])
+    sums = tested.groupBy("item_id").agg(
+        F.array(*(F.sum(e) for e in each)).alias("sums"), F.count("*").cast("double").alias("backtests")
+    )
+
+    def choose(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in batches:
+            counts = frame["backtests"].fillna(0.0).to_numpy()
+            own = np.array([np.zeros(len(MODELS)) if s is None else s for s in frame["sums"]]).reshape(-1, len(MODELS))
+            # Rounded, so that the order in which errors were summed does not decide between equals.
+            index = chosen(own.round(9), counts, usual.round(9), max(settings.shrinkage, 1e-9))
+            yield pd.DataFrame({"item_id": frame["item_id"], "choice": index})
+
+    tonight = found.where("origin = 0").select("item_id").join(sums, on="item_id", how="left")
+    choice = tonight.mapInPandas(choose, "item_id string, choice int")
+    return found.join(choice, on="item_id", how="inner").withColumn("rate", F.col("rates")[F.col("choice")])
+
+
+def _taught(found: DataFrame, profile: np.ndarray, night: Night) -> dict[str, QuantileTrees]:
+    """Trees of each grain; none where the backtests have too few rows to learn a spread from."""
+    settings = night.settings.apps.demand
+    tested = found.where("origin > 0").select("item_id", "origin", "features", "scale", "days")
+    draw = F.xxhash64(F.lit(night.seed("demand", "rows")), "item_id", "origin")
+    drawn = tested.orderBy(draw, "item_id", "origin").limit(settings.max_rows).toPandas()
+    if not len(drawn):
+        return {}
+    x, days, scale = np.array(drawn["features"].tolist()), np.array(drawn["days"].tolist()), drawn["scale"].to_numpy()
+    levels, made = (*LEVELS, settings.service_level), {}
+    for grain in grains(settings):
+        # Every row gives as many of its steps as fit; drawn, so that each step has its share.
+        steps, rng = len(grain.steps), np.random.default_rng(night.seed("demand", grain.name))
+        y, share = grain.sums(days), _shares(grain, profile)
+        row, step = np.divmod(rng.permutation(y.size)[: settings.max_rows], steps)
+        if len(row) < settings.min_rows:
+            continue
+        inputs = np.column_stack([x[row], step, share[step]])
+        target = y[row, step] / (scale[row] * share[step])
+        made[grain.name] = QuantileTrees.fit(inputs, target, levels, settings, night.seed("demand", grain.name, "fit"))
+    return made
+
+
+def _shares(grain: Grain, profile: np.ndarray) -> np.ndarray:
+    """Weeks' worth of demand in each step, not quite 0 where the shop is closed: what is divided by it stays finite."""
+    days = np.resize(profile, grain.steps[-1][0] + grain.steps[-1][1])
+    return np.maximum([days[first : first + n].sum() for first, n in grain.steps], _LEAST_SHARE)
+
+
+def _expected(grain: Grain, profile: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """Units (series, steps) of rates (series,): what the profile gives each step of a week's units."""
+    last = grain.steps[-1][0] + grain.steps[-1][1]
+    return np.asarray(rate[:, None] * grain.sums(np.resize(profile, last)[None, :]))
+
+
+def _rows(grain: Grain, ids: Sequence[str], expected: np.ndarray, quantiles: np.ndarray, night: Night) -> pd.DataFrame:
+    """Long rows of expected (series, steps) and quantiles (series, steps, levels)."""
+    steps = len(grain.steps)
+    made = pd.DataFrame({"series_id": np.repeat(np.asarray(ids, object), steps), "grain": grain.name})
+    starts = [night.as_of + timedelta(days=first) for first, _ in grain.steps]
+    made["start"], made["days"] = (
+        np.tile(np.array(starts, object), len(ids)),
+        np.tile([n for _, n in grain.steps], len(ids)),
+    )
+    made["expected"] = expected.ravel()
+    rounded = quantiles.reshape(-1, len(_QUANTILES)).copy()
+    # Units come whole: half a unit is nobody's most likely demand, and no stock.
+    rounded[:, 2], rounded[:, 5] = np.round(rounded[:, 2]), np.ceil(rounded[:, 5] - 1e-9)
+    made[list(_QUANTILES)] = rounded
+    return made
+
+
+def _forecast(
+    trees: dict[str, QuantileTrees], profile: np.ndarray, night: Night
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The mapInPandas function from items as they stand tonight to their rows."""
+    settings = night.settings.apps.demand
+    levels = (*LEVELS, settings.service_level)
+
+    def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in batches:
+            if not len(frame):
+                continue
+            x, scale = np.array(frame["features"].tolist()), frame["scale"].to_numpy()
+            names = np.array(MODELS, object)[frame["choice"].to_numpy()]
+            for grain in grains(settings):
+                expected, share = _expected(grain, profile, frame["rate"].to_numpy()), _shares(grain, profile)
+                steps = len(grain.steps)
+                if grain.name in trees:
+                    step = np.tile(np.arange(steps), len(frame))
+                    inputs = np.column_stack([np.repeat(x, steps, 0), step, share[step]])
+                    said = trees[grain.name].predict(inputs) * (np.repeat(scale, steps) * share[step])[:, None]
+                else:
+                    said = poisson_quantiles(expected.ravel(), levels)
+                quantiles = said.reshape(len(frame), steps, len(levels))
+                made = _rows(grain, frame["item_id"].tolist(), expected, quantiles, night)
+                by = "trees" if grain.name in trees else "poisson"
+                yield made.assign(level="item", model=np.repeat(names, steps), interval_by=by)[_NAMES]
+
+    return function
+
+
+def _sums(known: DataFrame, profile: np.ndarray, night: Night) -> DataFrame:
+    """Rows of categories and of the shop: sums of their items, with intervals from how far the sums were off before."""
+    settings = night.settings.apps.demand
+    n = 7 * settings.horizon_weeks
+    # Rounded: a sum of doubles hangs on the order of its rows.
+    summed = [F.round(F.sum("rate"), 6).alias("rate"), *(F.sum(F.col("days")[k]).alias(f"d{k}") for k in range(n))]
+    by_category = known.groupBy("origin", F.col("category").alias("series_id")).agg(*summed)
+    by_shop = known.groupBy("origin").agg(*summed).withColumn("series_id", F.lit(SHOP))
+    both = by_category.withColumn("level", F.lit("category")).unionByName(by_shop.withColumn("level", F.lit("shop")))
+    return both.groupBy().applyInPandas(_summed(profile, night), _FORECAST)
+
+
+def _summed(profile: np.ndarray, night: Night) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The applyInPandas function over all sums at all origins.
+
+    Normalised split conformal prediction (Lei et al., 2018): misses over each series' own spread have quantiles that
+    all series share. A series' spread is the root of its mean squared miss, drawn towards that of all series in
+    units of their expected demand, as one more backtest.
+    """
+    settings = night.settings.apps.demand
+    levels, n = (*LEVELS, settings.service_level), 7 * settings.horizon_weeks
+
+    def function(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.sort_values(["level", "series_id", "origin"]).reset_index(drop=True)
+        now, past = frame[frame["origin"] == 0].reset_index(drop=True), frame[frame["origin"] > 0]
+        made = []
+        for grain in grains(settings):
+            expected = _expected(grain, profile, now["rate"].to_numpy())
+            quantiles, by = poisson_quantiles(expected.ravel(), levels).reshape(*expected.shape, -1), "poisson"
+            if len(past):
+                then = np.maximum(_expected(grain, profile, past["rate"].to_numpy()), _LEAST_UNITS)
+                miss = grain.sums(past[[f"d{k}" for k in range(n)]].to_numpy(float)) - then
+                key = pd.MultiIndex.from_frame(past[["level", "series_id"]])
+                usual = float(np.median((miss / then) ** 2)) or 1.0
+                prior = pd.Series((then**2).mean(1) * usual, index=key)
+                own = pd.Series((miss**2).mean(1), index=key).groupby(level=[0, 1])
+                spread = ((own.sum() + prior.groupby(level=[0, 1]).mean()) / (own.count() + 1)) ** 0.5
+                unit = np.maximum(spread.reindex(key).to_numpy(), _LEAST_UNITS)
+                shared = np.quantile(miss / unit[:, None], levels)
+                tonight = pd.MultiIndex.from_frame(now[["level", "series_id"]])
+                mine = spread.reindex(tonight).fillna(0.0).to_numpy()
+                mine = np.maximum(mine, np.where(mine > 0, 0.0, expected.mean(1) * usual**0.5))
+                quantiles = np.maximum(expected[:, :, None] + mine[:, None, None] * shared, 0.0)
+                by = "residuals"
+            rows = _rows(grain, now["series_id"].tolist(), expected, quantiles, night)
+            level = np.repeat(now["level"].to_numpy(), len(grain.steps))
+            made.append(rows.assign(level=level, model=SUM, interval_by=by))
+        return pd.concat(made)[_NAMES]
+
+    return function
+
+
+_NAMES = [part.split()[0] for part in _FORECAST.split(", ")]
