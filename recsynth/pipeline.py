@@ -5,6 +5,7 @@ from __future__ import annotations
 from recsynth.apps.demand_forecast import demand_forecast
 from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.judge_propensity import judge_propensity
+from recsynth.apps.opinions import opinions
 from recsynth.apps.propensity import purchase_propensity
 from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
 from recsynth.bronze.land import land
@@ -73,6 +74,13 @@ STAGES: tuple[Stage, ...] = (
         ("silver.reviews", "model.classifiers", "model.text_labels"),
         ("model.text_labels", "output.review_sentiment", "ops.metrics"),
         review_sentiment,
+        sees_nights=ALL_CLASSIFIERS,
+    ),
+    Stage(
+        "opinions",
+        ("silver.reviews", "silver.items", "model.classifiers", "model.text_labels"),
+        ("output.opinion_trends", "output.opinion_alerts"),
+        opinions,
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),

@@ -12,12 +12,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.demand_models import (
+    ENDS,
     LEVELS,
     MODELS,
     QuantileTrees,
     chosen,
     errors,
     features,
+    interval_ends,
     poisson_quantiles,
     rates,
 )  # fmt: skip
@@ -28,7 +30,7 @@ from recsynth.tables.output import DEMAND_FORECAST
 WEEK, DAY, LEAD = "week", "day", "lead"
 SHOP, UNKNOWN, SUM = "all", "unknown", "sum"
 LEAST_WEEKS = 4
-_QUANTILES = ("low_95", "low_80", "median", "high_80", "high_95", "stock_needed")
+_QUANTILES = (*ENDS, "median", "stock_needed")
 _LEAST_SHARE, _LEAST_UNITS = 0.02, 1e-6
 _AT_ORIGINS = (
     "item_id string, category string, origin int, scale double, features array<double>, rates array<double>, "
@@ -231,10 +233,10 @@ def _rows(grain: Grain, ids: Sequence[str], expected: np.ndarray, quantiles: np.
         np.tile([n for _, n in grain.steps], len(ids)),
     )
     made["expected"] = expected.ravel()
-    rounded = quantiles.reshape(-1, len(_QUANTILES)).copy()
+    flat = quantiles.reshape(-1, quantiles.shape[2])
     # Units come whole: half a unit is nobody's most likely demand, and no stock.
-    rounded[:, 2], rounded[:, 5] = np.round(rounded[:, 2]), np.ceil(rounded[:, 5] - 1e-9)
-    made[list(_QUANTILES)] = rounded
+    median, stock = np.round(flat[:, LEVELS.index(0.5)]), np.ceil(flat[:, -1] - 1e-9)
+    made[list(_QUANTILES)] = np.column_stack([interval_ends(flat), median, stock])
     return made
 
 

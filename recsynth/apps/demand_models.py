@@ -19,8 +19,9 @@ from scipy.stats import poisson
 
 from recsynth.apps.settings import DemandSettings
 
-LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
-"""Quantiles: the median and the ends of the 80 and of the 95 % interval."""
+LEVELS = (0.025, 0.1, 0.5, 0.8, 0.9, 0.95, 0.975)
+"""Quantiles: the median, and the ends of the 80 and of the 95 % interval, of one side and of two."""
+ENDS = ("low_95", "low_80", "high_80", "high_95")
 MODELS = ("ses", "tsb", "imapa", "window_average", "mean_of_all")
 """Statistical models of a series' mean; all say that the weeks to come are alike."""
 MOST_SCALED = 10.0
@@ -124,6 +125,24 @@ class QuantileTrees:
         ranked: np.ndarray = np.empty_like(said)
         ranked[:, order] = np.sort(said, 1)
         return np.asarray(np.maximum(ranked, 0.0))
+
+
+def interval_ends(quantiles: np.ndarray) -> np.ndarray:
+    """ENDS of quantiles (rows, levels), of which the first are LEVELS; shape (rows, 4).
+
+    Where the lower end is nothing at all, nothing lies below it: an interval that ended as high as one of two sides
+    would cover more than it says, so it ends where one of one side does.
+    """
+    at = {level: quantiles[:, k] for k, level in enumerate(LEVELS)}
+    ends = {}
+    for share, low, one_sided, two_sided in ((80, 0.1, 0.8, 0.9), (95, 0.025, 0.95, 0.975)):
+        is_nothing = np.round(at[low]) == 0
+        ends[f"low_{share}"] = np.where(is_nothing, 0.0, at[low])
+        ends[f"high_{share}"] = np.where(is_nothing, at[one_sided], at[two_sided])
+    # The 80 % interval lies within the 95 % one, on whichever sides they are.
+    ends["low_95"] = np.minimum(ends["low_95"], ends["low_80"])
+    ends["high_95"] = np.maximum(ends["high_95"], ends["high_80"])
+    return np.column_stack([ends[name] for name in ENDS])
 
 
 def poisson_quantiles(mean: np.ndarray, levels: Sequence[float]) -> np.ndarray:

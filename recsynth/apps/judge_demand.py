@@ -11,7 +11,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.demand_forecast import DAY, LEAD, SHOP, UNKNOWN, WEEK, by_week, matrix, units_by_day
-from recsynth.apps.demand_models import LEVELS
 from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
@@ -21,7 +20,6 @@ _PAST = (
     "level string, series_id string, grain string, abs_scale double, sq_scale double, weight double, "
     "naive array<double>, average double"
 )
-_ENDS = ("low_95", "low_80", "median", "high_80", "high_95")
 
 
 def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame, night: Night) -> DataFrame:
@@ -49,7 +47,7 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     units = F.aggregate(F.transform(in_step, lambda x: x["units"].cast("double")), F.lit(0.0), lambda a, x: a + x)
     judged = judged.withColumn("y", F.coalesce(units, F.lit(0.0)))
     place = F.when(F.col("grain") == DAY, F.col("first") % 7).otherwise(0)
-    return _figures(judged.withColumn("naive", F.col("naive")[place]))
+    return _figures(judged.withColumn("naive", F.col("naive")[place]), settings.service_level)
 
 
 def _later(events: DataFrame, night: Night) -> DataFrame:
@@ -97,12 +95,16 @@ def _scales(settings: DemandSettings) -> Callable[[Iterator[pd.DataFrame]], Iter
     return function
 
 
-def _figures(judged: DataFrame) -> DataFrame:
+def _figures(judged: DataFrame, service_level: float) -> DataFrame:
     """Rows of ops.metrics of judged periods: first over the periods of a series, then over series."""
     y = F.col("y")
     medians = {OURS: F.col("median"), NAIVE: F.col("naive"), AVERAGE: F.col("average")}
     means = medians | {OURS: F.col("expected")}
-    pinball = [F.greatest((y - F.col(e)) * q, (F.col(e) - y) * (1 - q)) for e, q in zip(_ENDS, LEVELS, strict=True)]
+    # An interval from nothing on has one side: see interval_ends.
+    highs = (("high_80", "low_80", 0.8, 0.9), ("high_95", "low_95", 0.95, 0.975))
+    quantiles = {high: F.when(F.col(low) == 0, one).otherwise(two) for high, low, one, two in highs}
+    quantiles |= {"median": F.lit(0.5), "stock_needed": F.lit(service_level)}
+    pinball = [F.greatest((y - F.col(e)) * q, (F.col(e) - y) * (1 - q)) for e, q in quantiles.items()]
     of_series = judged.groupBy("level", "grain", "series_id", "abs_scale", "sq_scale", "weight").agg(
         *((F.avg(F.abs(y - f)) / F.nullif("abs_scale", F.lit(0.0))).alias(f"mase_{m}") for m, f in medians.items()),
         *((F.sqrt(F.avg(F.pow(y - f, 2)) / F.nullif("sq_scale", F.lit(0.0)))).alias(f"rmsse_{m}")

@@ -90,9 +90,9 @@ def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: Da
     best = classifier_in_use(classifiers, TASK)
     first = night.cutoff_before(settings.history_days + 2 * settings.trend_days)
     recent = reviews.where(F.col("ts") >= F.lit(first)).where("item_id is not null")
-    spoken = _spoken(told(recent, night.settings.shop_time_zone), settings).persist()
+    spoken = spoken_of(told(recent, night.settings.shop_time_zone), settings).persist()
     read = {} if best is None else _read(spoken, text_labels, best, night)
-    said = _polarity(spoken, read.get("labels"), settings)
+    said = with_polarity(spoken, read.get("labels"), settings)
     table = _by_day(said.dropna(subset="label"), best.model_version if best else None, night)
     frames = {"review_sentiment": table, "metrics": _counted(said)}
     return frames | ({"text_labels": read["new"]} if best is not None else {})
@@ -188,7 +188,7 @@ def _write(
             {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip
 
 
-def _spoken(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
+def spoken_of(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     """One row per (review, aspect): event_id, item_id, day, stars, aspect, text and its hash; text may be null."""
     stars = stars_polarity(F.col("rating"), settings).alias("stars")
     base = reviews.select("event_id", "item_id", "day", stars, F.col("text").alias("whole"))
@@ -222,7 +222,7 @@ def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) ->
     return {"new": new, "labels": both.drop("model_version")}
 
 
-def _polarity(spoken: DataFrame, labels: DataFrame | None, settings: SentimentSettings) -> DataFrame:
+def with_polarity(spoken: DataFrame, labels: DataFrame | None, settings: SentimentSettings) -> DataFrame:
     """Add label, score, words, is_contradicting and read_by; the label is null where nothing tells of one."""
     if labels is None:
         empty = F.array().cast("array<string>")

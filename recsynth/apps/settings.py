@@ -133,7 +133,7 @@ class DemandSettings(Section):
     max_rows: int = Field(
         50_000, ge=1, description="About how many rows of backtests the driver learns quantiles from, drawn by hash."
     )
-    trees: int = Field(120, ge=1, description="Trees of a quantile.")
+    trees: int = Field(100, ge=1, description="Trees of a quantile.")
     learning_rate: float = Field(0.06, gt=0, description="Shrinkage of each tree.")
     max_depth: int = Field(4, ge=1, description="Depth of a tree.")
     min_child_weight: float = Field(50.0, ge=0, description="Least rows in a leaf.")
@@ -148,6 +148,34 @@ class DemandSettings(Section):
         return self
 
 
+class SurgeSettings(Section):
+    """When a rise of negative texts is an alert."""
+
+    windows: list[int] = Field(
+        default_factory=lambda: [1, 3, 7], min_length=1, description="Last days that are added up and compared."
+    )
+    baseline_days: int = Field(56, ge=14, description="Days before a window that say what is usual.")
+    min_days: int = Field(28, ge=14, description="Days of history without which there is no alert.")
+    min_volume: int = Field(5, ge=1, description="Negative texts in a window without which there is no alert.")
+    cool_down: int = Field(7, ge=0, description="Days within which the same surge is not told anew.")
+    false_alarms: float = Field(0.4, gt=0, description="False alarms of a topic and quarter that are put up with.")
+
+
+class OpinionSettings(Section):
+    """What is said of topics and entities, and alerts."""
+
+    enabled: bool = Field(True, description="Whether opinions are counted at all; the tables are empty otherwise.")
+    shown_days: int = Field(28, ge=1, description="Days before the as-of date that the tables tell of.")
+    fold_days: int = Field(7, ge=0, description="Days within which the same text on an item is a repost.")
+    fold_chars: int = Field(
+        60,
+        ge=1,
+        description="Letters and digits that a text has at least to be a repost; short ones are alike by chance.",
+    )
+    examples: int = Field(5, ge=1, description="Texts that an alert shows.")
+    surges: SurgeSettings = Field(default_factory=SurgeSettings, description="When a rise is an alert.")
+
+
 class AppsSettings(Section):
     """The applications."""
 
@@ -156,3 +184,4 @@ class AppsSettings(Section):
     )
     demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
+    opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")

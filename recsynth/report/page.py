@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from recsynth.report import plots
 from recsynth.report.demand import demand
 from recsynth.report.examples import examples, new_items, search, similar
+from recsynth.report.opinions import opinions
 from recsynth.report.propensity import propensity
 from recsynth.report.sentiment import sentiment
 from recsynth.report.synthesis import synthesis
@@ -38,7 +39,8 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
         "propensity": propensity(tables, metrics), "sentiment": sentiment(tables, metrics),
-        "demand": demand(tables, metrics), "synthesis": synthesis(tables), "stages": _stages(tables),
+        "opinions": opinions(tables), "demand": demand(tables, metrics), "synthesis": synthesis(tables),
+        "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)

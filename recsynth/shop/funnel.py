@@ -91,7 +91,10 @@ class Funnel:
         """Some days later, on a visit of its own: a return, or stars and a review."""
         roll, days = self.dice.random, self.dice.randint(2, 9)
         session, clock = f"{session}+{days}", clock + days * DAY
-        if roll() < 0.03:
+        if any(b.kind == offer.shelf.kind and b.first_day <= clock // DAY <= b.last_day for b in self.stock.batches):
+            clock = self._event(session, clock, "rating", offer, rating=1)
+            self._event(session, clock, "comment", offer, rating=1, text=self._said(offer, 1))
+        elif roll() < 0.03:
             self._event(session, clock, "return", offer, quantity=1, order_id=order)
         elif roll() < 0.2:
             stars = min(5, max(1, round(2.5 + 2.5 * appeal + self.dice.gauss(0, 0.8))))
@@ -101,9 +104,12 @@ class Funnel:
                 stars = min(stars, parcel.choice((1, 1, 2)))
             clock = self._event(session, clock, "rating", offer, rating=stars)
             if roll() < 0.5:
-                language = self.settings.language
-                said = self.dice.choice(REVIEWS[language][stars]).format(**offer.shelf.words(offer.place, language))
-                self._event(session, clock, "comment", offer, rating=stars, text=said)
+                self._event(session, clock, "comment", offer, rating=stars, text=self._said(offer, stars))
+
+    def _said(self, offer: Offer, stars: int) -> str:
+        """A review with so many stars, in the shop's language and the item's words."""
+        language = self.settings.language
+        return self.dice.choice(REVIEWS[language][stars]).format(**offer.shelf.words(offer.place, language))
 
     def _event(
         self, session: str, clock: int, event_type: str, offer: Offer | None, target: str | None = None,

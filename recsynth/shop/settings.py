@@ -50,6 +50,9 @@ class ShopSettings(Section):
     taste_strength: float = Field(
         1.0, ge=0, description="How much tastes weigh against popularity in what people choose."
     )
+    bad_batches: int = Field(
+        2, ge=0, description="Kinds of item that come faulty for some days: everyone who gets one complains."
+    )
     files_per_day: int = Field(1, ge=1, description="Files in which a day's events land.")
     dirt: DirtSettings = Field(default_factory=DirtSettings, description="What is wrong with the data.")
 

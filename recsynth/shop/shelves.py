@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from recsynth.seeds import sub_seed
+from recsynth.shop.batches import bad_batches
 from recsynth.shop.catalogue import catalogue, words
 from recsynth.shop.seasons import Seasons, seasons
 from recsynth.shop.settings import ShopSettings
@@ -43,13 +44,14 @@ class Shelf:
 
 
 class Stock:
-    """What the shop has: its shelves, seasons and promotions. One a worker, bounded by items * weeks."""
+    """What the shop has: its shelves, seasons, promotions and bad batches. One a worker, bounded by items * weeks."""
 
     def __init__(self, settings: ShopSettings, seed: int) -> None:
         self.settings, self.seed = settings, seed
         self.currency = CURRENCY[settings.language]
         self.seasons: Seasons = seasons(settings)
         self.shelves = _shelves(settings, seed)
+        self.batches = bad_batches(settings, seed)
         self._promoted: dict[int, np.ndarray] = {}
         self._delays: dict[tuple[int, int], np.ndarray] = {}
         self._prices: dict[tuple[int, int], list[float]] = {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 
+from recsynth.shop.batches import bad_batches
 from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.shelves import Stock, stock
@@ -18,6 +20,7 @@ from recsynth.shop.words import BRANDS, COLOURS, KINDS
 USERS = """user_id string, country string, activity double, kinds map<string,double>, brands array<string>,
 colours array<string>, materials map<string,string>, price_level double"""
 PROMOTIONS = "item_id string, first_day date, last_day date"
+BAD_BATCHES = "category string, first_day date, last_day date"
 ITEM_DEFECTS = "file_day int, item_id string, defect string"
 
 
@@ -25,7 +28,8 @@ def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSetti
     """Write one table for each thing that was planted.
 
     users: a user's tastes, kinds and materials by category. items: an item with its words, popularity,
-    launch and retirement. promotions: an item in a week, [first_day, last_day]. sessions: an event and the
+    launch and retirement. promotions: an item in a week, [first_day, last_day]. bad_batches: a category whose
+    goods were faulty, with the days on which people complained. sessions: an event and the
     session that it belongs to. searches: a search, the item that it sought and whether it was mistyped.
     defects: a line of the event files that is late, repeated or broken, with the reason.
     item_defects: the same of the catalogue files. bots: a user who is none.
@@ -36,6 +40,7 @@ def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSetti
         "users": _users(spark, settings, seed),
         "items": spark.createDataFrame(described(catalogue(settings, seed), settings.language)),
         "promotions": spark.createDataFrame(promotions(stock(settings, seed)), PROMOTIONS),
+        "bad_batches": spark.createDataFrame(_batches(settings, seed), BAD_BATCHES),
         "sessions": events.select("event_id", "user_id", "session"),
         "searches": events.where("target is not null").select("event_id", "user_id", "target", "has_typo"),
         "defects": lines.where("defect <> ''").select("event_id", "user_id", "file_day", "defect"),
@@ -44,6 +49,12 @@ def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSetti
     }
     for name, table in tables.items():
         table.write.parquet(str(folder / name))
+
+
+def _batches(settings: ShopSettings, seed: int) -> list[tuple[str, date, date]]:
+    kinds = KINDS[settings.language]
+    planted = bad_batches(settings, seed)
+    return [(kinds[b.kind].category, settings.date_of(b.first_day), settings.date_of(b.last_day)) for b in planted]
 
 
 def promotions(shop: Stock) -> pd.DataFrame:

@@ -183,6 +183,58 @@ DEMAND_FORECAST = Table(
     ),
 )
 
+_SERIES = (
+    column("topic", "string", "an aspect, such as delivery; `all`: whatever is said"),
+    column("entity_kind", "string", "what is spoken of", "entity_kind in ('item', 'brand', 'category', 'shop')"),
+    column("entity", "string", "item_id, brand, the category's path; `all` for the shop"),
+)
+
+OPINION_TRENDS = Table(
+    name="output.opinion_trends",
+    grain="one row per (run_date, topic, entity_kind, entity, day) of the last days that has a text",
+    writer="opinions",
+    key=("topic", "entity_kind", "entity", "day"),
+    columns=(
+        *_SERIES,
+        column("day", "date", "day of the texts in the shop's time zone"),
+        column("texts", "bigint", "texts that day, reposts left out", "texts >= 1"),
+        *(column(f"{p}_texts", "bigint", f"of these the {p} ones", f"{p}_texts >= 0") for p in POLARITIES),
+        column("negative_share", "double", "negative ones of them", "negative_share between 0 and 1"),
+        column(
+            "usual_negative_share",
+            "double?",
+            "the same over the 28 days before; null without a text in them",
+            "usual_negative_share between 0 and 1",
+        ),
+        column(
+            "topic_share",
+            "double?",
+            "texts on the topic among all of the entity that day; null where every one is a repost",
+            "topic_share between 0 and 1",
+        ),
+        column("reposts", "bigint", "texts that say again what was said of the item within fold_days", "reposts >= 0"),
+    ),
+)
+
+OPINION_ALERTS = Table(
+    name="output.opinion_alerts",
+    grain="one row per (run_date, topic, entity_kind, entity, raised): a surge of negative texts in the last days",
+    writer="opinions",
+    key=("topic", "entity_kind", "entity", "raised"),
+    columns=(
+        *_SERIES,
+        column("raised", "date", "the day on which it could be told from chance"),
+        column("began", "date", "when it began", "began <= raised"),
+        column("last_day", "date", "the last day on which it still held", "last_day >= raised"),
+        column("negatives", "bigint", "negative texts of the days by which it was noticed", "negatives >= 1"),
+        column("texts", "bigint", "all texts of these days", "texts >= negatives"),
+        column("expected", "double", "negative texts that the weeks before led to", "expected >= 0"),
+        column("chance", "double", "probability of so many without a surge", "chance between 0 and 1"),
+        column("event_ids", "array<string>", "reviews that made it, the worst first, at most `examples`"),
+        column("sentences", "array<string>", "what they say, where they came with words"),
+    ),
+)
+
 TABLES = (
     RECOMMENDATIONS,
     NEW_ITEM_RECOMMENDATIONS,
@@ -191,4 +243,6 @@ TABLES = (
     PURCHASE_PROPENSITY,
     REVIEW_SENTIMENT,
     DEMAND_FORECAST,
+    OPINION_TRENDS,
+    OPINION_ALERTS,
 )

@@ -12,6 +12,7 @@ from recsynth.apps.demand_models import (
     chosen,
     errors,
     features,
+    interval_ends,
     poisson_quantiles,
     rates,
 )
@@ -88,8 +89,23 @@ def test_quantiles_of_series_that_were_not_learned_from_cover_what_they_say() ->
     # Counts of ten and more: of smaller ones few lie between two quantiles, and more than their share upon one.
     said, y, _, _ = learned_and_later(least=10)
     assert (np.diff(said, axis=1) >= 0).all()
-    for low, high, share in ((1, 3, 0.8), (0, 4, 0.95)):
+    for low, high, share in ((1, 4, 0.8), (0, 6, 0.95)):
         assert ((y >= said[:, low]) & (y <= said[:, high])).mean() == pytest.approx(share, abs=0.05)
+
+
+def test_intervals_cover_what_they_say_of_what_hardly_sells_too_and_lie_within_one_another() -> None:
+    said, y, mean, _ = learned_and_later(least=0.1)
+    low_95, low_80, high_80, high_95 = interval_ends(said).T
+    assert (low_95 <= low_80).all()
+    assert (high_80 <= high_95).all()
+    scarce = mean < 1
+    assert (low_80[scarce] == 0).mean() > 0.9
+    two_sided = (y[scarce] <= said[scarce, LEVELS.index(0.9)]).mean()
+    one_sided = ((y >= low_80) & (y <= high_80))[scarce].mean()
+    assert one_sided == pytest.approx(0.8, abs=0.05)
+    assert two_sided > one_sided + 0.04
+    by_hand = interval_ends(np.array([[0.0, 0.4, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6, 7]]))
+    assert by_hand.tolist() == [[0, 0, 2, 4], [1, 2, 5, 7]]
 
 
 def test_the_median_of_what_hardly_sells_is_nothing_and_misses_by_less_than_the_mean() -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsynth.apps.demand_models import LEVELS, MODELS, QuantileTrees, chosen, errors, features, rates
+from recsynth.apps.demand_models import LEVELS, MODELS, QuantileTrees, chosen, errors, features, interval_ends, rates
 from recsynth.apps.settings import DemandSettings
 from recsynth.nightly import run_night
 from recsynth.pipeline import STAGES
@@ -90,7 +90,8 @@ def _weekly(weeks: np.ndarray, horizon: int) -> list[str]:
     found = {"seasonal_naive": (past[:, -1:],) * 2, **{m: (f, f) for m, f in alone.items()}}
     found["demand"] = (np.round(quantiles[:, :, 2]), said[np.arange(len(said)), best][:, None])
     table = pd.DataFrame({m: scores(past, y, *f) for m, f in found.items()}, index=["mase", "wrmsse"]).T
-    covered = [((y >= quantiles[:, :, a]) & (y <= quantiles[:, :, b])).mean() for a, b in ((1, 3), (0, 4))]
+    ends = interval_ends(quantiles.reshape(-1, len(LEVELS))).reshape(*y.shape, -1)
+    covered = [((y >= ends[:, :, a]) & (y <= ends[:, :, b])).mean() for a, b in ((1, 2), (0, 3))]
     name = f"weekly_sales, weeks {past.shape[1]} to {weeks.shape[1] - 1}"
     return _told(name, table, covered)
 

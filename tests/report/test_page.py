@@ -89,6 +89,37 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for n in (1, 20)
         for aspect in ("all", "quality")
     ],
+    "opinion_trends": [
+        {
+            "topic": topic,
+            "entity_kind": "shop",
+            "entity": "all",
+            "day": AS_OF - timedelta(days=1),
+            "texts": 8,
+            "negative_texts": 2,
+            "neutral_texts": 0,
+            "positive_texts": 6,
+            "negative_share": 0.25,
+            "reposts": 0,
+        }
+        for topic in ("all", SCRIPT)
+    ],
+    "opinion_alerts": [
+        {
+            "topic": "all",
+            "entity_kind": "item",
+            "entity": "x",
+            "raised": AS_OF,
+            "began": AS_OF,
+            "last_day": AS_OF,
+            "negatives": 17,
+            "texts": 19,
+            "expected": 1.25,
+            "chance": 1e-9,
+            "event_ids": ["r"],
+            "sentences": [SCRIPT],
+        }
+    ],
     "demand_forecast": [
         {
             "level": level,
@@ -182,6 +213,13 @@ def test_demand_is_told_with_the_stock_that_covers_it_and_what_the_judge_found(p
     assert "No demand was forecast tonight." in text(empty)
 
 
+def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
+    said = text(page)
+    assert f"2024-05-01 2024-05-01 2024-05-01 item {SCRIPT} all 17 1.2 {SCRIPT}" in said
+    assert f"{SCRIPT} 8 25 %" in said
+    assert "Nothing was said in the last days." in text(empty)
+
+
 def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
     assert SCRIPT not in page
     assert "onerror=alert(1)>" not in page
@@ -215,8 +253,9 @@ def test_the_page_tells_the_night(page: str) -> None:
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
-    # ranker's gains, chances and whether they were true, reviews by week, demand by day, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 15
+    # ranker's gains, chances and whether they were true, reviews by week, texts and demand by day,
+    # the stages.
+    assert page.count("<svg") == page.count("</svg>") == 16
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

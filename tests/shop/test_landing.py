@@ -199,3 +199,6 @@ def test_the_truth_names_tastes_searches_and_promotions(found: Found) -> None:
     assert set(searches["event_id"]) == set(sent["event_id"])
     assert set(searches["target"]) <= set(items["item_id"])
     assert set(found.truth("promotions")["item_id"]) <= set(items["item_id"])
+    batches = found.truth("bad_batches")
+    assert set(batches["category"]) <= set(items["category"])
+    assert (batches["first_day"] < batches["last_day"]).all()

@@ -1,0 +1,147 @@
+"""What is said of topics and entities by day, and alerts where complaints surge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import reduce
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.apps.classify import classifier_in_use
+from recsynth.apps.review_sentiment import TASK, spoken_of, told, with_polarity
+from recsynth.apps.settings import OpinionSettings
+from recsynth.apps.surges import surges
+from recsynth.stage import Frames, Night
+from recsynth.tables.output import OPINION_ALERTS, OPINION_TRENDS, POLARITIES, WHOLE
+
+SHOP = "all"
+SERIES = ["topic", "entity_kind", "entity"]
+_RAISED = (
+    "topic string, entity_kind string, entity string, raised date, began date, last_day date, negatives bigint, "
+    "texts bigint, expected double, chance double"
+)
+
+
+def opinions(
+    reviews: DataFrame, items: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night
+) -> Frames:
+    """Texts counted by topic, entity and day, and alerts on surges of negative ones.
+
+    Reads silver.reviews, silver.items, model.classifiers and model.text_labels (what review_sentiment has read
+    tonight); writes output.opinion_trends and output.opinion_alerts. A topic is an aspect, or `all`; an entity an item,
+    a brand, a category or the shop. The same text on an item within fold_days, by whomever, is one text and a repost.
+    """
+    settings, spark = night.settings.apps.opinions, reviews.sparkSession
+    if not settings.enabled:
+        return {"opinion_trends": spark.createDataFrame([], OPINION_TRENDS.schema),
+                "opinion_alerts": spark.createDataFrame([], OPINION_ALERTS.schema)}  # fmt: skip
+    days = looked_at(settings)
+    voices = _of_entities(_voices(reviews, classifiers, text_labels, night, days), items).persist()
+    counted = voices.groupBy(*SERIES, "day").agg(
+        F.count_if(~F.col("is_repost")).alias("texts"), F.count_if("is_repost").alias("reposts"),
+        *(F.count_if((F.col("label") == p) & ~F.col("is_repost")).alias(f"{p}_texts") for p in POLARITIES),
+    )  # fmt: skip
+    counted = counted.persist()
+    return {"opinion_trends": _trends(counted, night), "opinion_alerts": _alerts(counted, voices, night, days)}
+
+
+def looked_at(settings: OpinionSettings) -> int:
+    """Days that alerts look back on: for the oldest day shown its windows, a surge before it, and their baseline."""
+    watch = settings.surges
+    return settings.shown_days + 2 * max(watch.windows) + watch.cool_down + watch.baseline_days
+
+
+def _voices(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night, days: int) -> DataFrame:
+    """One row per (text, topic): event_id, item_id, topic, day, text, label, score, is_repost."""
+    settings, apps = night.settings.apps.opinions, night.settings.apps
+    recent = reviews.where(F.col("ts") >= F.lit(night.cutoff_before(days))).where("item_id is not null")
+    said = spoken_of(told(recent, night.settings.shop_time_zone), apps.sentiment)
+    best = classifier_in_use(classifiers, TASK)
+    read = text_labels.where(F.col("model_version") == best.model_version) if best else None
+    labels = None if read is None else read.drop("model_version").dropDuplicates(["content_hash"])
+    polar = with_polarity(said, labels, apps.sentiment).dropna(subset="label")
+    # A review has one voice on a topic, however many of its clauses name it.
+    strongest = F.max_by(F.struct("label", "score", "text"), F.struct(F.abs("score"), "content_hash"))
+    voice = polar.groupBy("event_id", "item_id", "day", F.col("aspect").alias("topic")).agg(strongest.alias("v"))
+    plain = F.lower(F.regexp_replace("v.text", r"[^\p{L}\p{N}]+", ""))
+    folded = F.when(F.length(plain) >= settings.fold_chars, F.sha2(plain, 256))
+    order = Window.partitionBy("item_id", "topic", folded).orderBy("day", "event_id")
+    since = F.date_diff("day", F.lag("day").over(order))
+    is_repost = F.coalesce(folded.isNotNull() & (since <= settings.fold_days), F.lit(False))
+    return voice.select(
+        "event_id", "item_id", "topic", "day", "v.text", "v.label", "v.score", is_repost.alias("is_repost")
+    )
+
+
+def _of_entities(voices: DataFrame, items: DataFrame) -> DataFrame:
+    """Each voice once for every entity that it speaks of: its item, the brand and category as last known, the shop."""
+    path = F.nullif(F.array_join("category", " > "), F.lit(""))
+    latest = items.groupBy("item_id").agg(
+        F.max_by("brand", "valid_from").alias("brand"), F.max_by(path, "valid_from").alias("category")
+    )
+    known = voices.join(latest, on="item_id", how="left")
+    kinds = {"item": F.col("item_id"), "brand": F.col("brand"), "category": F.col("category"), "shop": F.lit(SHOP)}
+    columns = ["event_id", "topic", "day", "text", "label", "score", "is_repost"]
+    parts = [
+        known.select(*columns, F.lit(kind).alias("entity_kind"), entity.alias("entity")).dropna(subset="entity")
+        for kind, entity in kinds.items()
+    ]
+    return reduce(DataFrame.unionByName, parts)
+
+
+def _trends(counted: DataFrame, night: Night) -> DataFrame:
+    first = night.as_of - timedelta(days=night.settings.apps.opinions.shown_days)
+    number = F.date_diff("day", F.lit("1970-01-01").cast("date"))
+    before = Window.partitionBy(*SERIES).orderBy(number).rangeBetween(-28, -1)
+    usual = F.sum("negative_texts").over(before) / F.nullif(F.sum("texts").over(before), F.lit(0))
+    whole = counted.where(F.col("topic") == WHOLE).select("entity_kind", "entity", "day", F.col("texts").alias("of"))
+    made = counted.withColumn("usual_negative_share", F.round(usual, 6)).where(F.col("day") >= F.lit(first))
+    made = made.where("texts > 0").join(whole, on=["entity_kind", "entity", "day"], how="left")
+    share = F.when(F.col("of") > 0, F.least(F.round(F.col("texts") / F.col("of"), 6), F.lit(1.0)))
+    negative = F.round(F.col("negative_texts") / F.col("texts"), 6)
+    made = made.withColumns({"negative_share": negative, "topic_share": share})
+    return made.select(*OPINION_TRENDS.column_names)
+
+
+def _alerts(counted: DataFrame, voices: DataFrame, night: Night, days: int) -> DataFrame:
+    settings = night.settings.apps.opinions
+    watched = Window.partitionBy(*SERIES)
+    enough = F.sum("negative_texts").over(watched) >= settings.surges.min_volume
+    series = counted.withColumn("enough", enough).where("enough")
+    raised = series.groupBy(*SERIES).applyInPandas(_watched(night, days), _RAISED)
+    first = night.as_of - timedelta(days=settings.shown_days)
+    raised = raised.where(F.col("raised") >= F.lit(first)).persist()
+    made_it = voices.where("label = 'negative' and not is_repost").select(*SERIES, "event_id", "day", "text", "score")
+    joined = raised.join(made_it, on=SERIES, how="left").where(F.col("day").between(F.col("began"), F.col("last_day")))
+    listed = F.slice(F.sort_array(F.collect_list(F.struct("score", "event_id", "text"))), 1, settings.examples)
+    shown = joined.groupBy(*SERIES, "raised").agg(listed.alias("shown"))
+    made = raised.join(shown, on=[*SERIES, "raised"], how="inner").withColumns({
+        "event_ids": F.col("shown.event_id"),
+        "sentences": F.transform(F.filter("shown.text", lambda t: t.isNotNull()), lambda t: F.substring(t, 1, 300)),
+    })  # fmt: skip
+    return made.select(*OPINION_ALERTS.column_names)
+
+
+def _watched(night: Night, days: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The applyInPandas function from the days of one series that have texts to its surges."""
+    settings, first = night.settings.apps.opinions.surges, night.as_of - timedelta(days=days)
+
+    def function(frame: pd.DataFrame) -> pd.DataFrame:
+        place = [(day - first).days for day in frame["day"]]
+        negatives, texts = np.zeros(days, int), np.zeros(days, int)
+        negatives[place], texts[place] = frame["negative_texts"], frame["texts"]
+        # Nothing is usual of days before the first text: the series begins there.
+        start = min(place)
+        found = surges(negatives[start:], texts[start:], settings)
+        key = tuple(frame[SERIES].iloc[0])
+        at = [first + timedelta(days=start + d) for d in range(days - start)]
+        rows = [
+            (*key, at[s.raised], at[s.began], at[s.last], s.negatives, s.texts, s.expected, s.chance) for s in found
+        ]
+        return pd.DataFrame(rows, columns=[part.split()[0] for part in _RAISED.split(", ")])
+
+    return function
