@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from recsynth.apps.demand_forecast import demand_forecast
 from recsynth.apps.judge_demand import judge_demand
+from recsynth.apps.judge_profiles import judge_profiles
 from recsynth.apps.judge_propensity import judge_propensity
 from recsynth.apps.opinions import opinions
 from recsynth.apps.propensity import purchase_propensity
 from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
+from recsynth.apps.user_profiles import user_profiles
 from recsynth.bronze.land import land
 from recsynth.candidates.candidates import candidates
 from recsynth.evaluation.evaluate import evaluate
@@ -84,6 +86,19 @@ STAGES: tuple[Stage, ...] = (
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),
+    Stage(
+        "user_profiles",
+        (
+            "silver.events",
+            "silver.items",
+            "gold.interactions",
+            "gold.window_interactions",
+            "gold.window_labels",
+            "gold.histories",
+        ),
+        ("output.user_profiles", "ops.metrics"),
+        user_profiles,
+    ),
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
@@ -221,6 +236,13 @@ STAGES: tuple[Stage, ...] = (
         ("silver.events", "silver.items", "output.demand_forecast"),
         ("ops.metrics",),
         judge_demand,
+        sees_future=ALL_TIME,
+    ),
+    Stage(
+        "judge_profiles",
+        ("silver.events", "silver.items", "output.user_profiles"),
+        ("ops.metrics",),
+        judge_profiles,
         sees_future=ALL_TIME,
     ),
 )

@@ -38,7 +38,7 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
-    "review_sentiment", "opinions", "demand_forecast",
+    "review_sentiment", "opinions", "demand_forecast", "user_profiles",
 )  # fmt: skip
 
 

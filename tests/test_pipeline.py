@@ -70,7 +70,16 @@ def test_exceptions_to_honest_time_are_of_tables_that_it_reads_and_that_have_a_t
 
 def test_of_what_becomes_features_or_models_nothing_is_seen_of_the_future() -> None:
     seers = {s.name for s in STAGES if s.sees_future}
-    assert seers == {"clean", "account", "items", "reviews", "evaluate", "judge_propensity", "judge_demand"}
+    assert seers == {
+        "clean",
+        "account",
+        "items",
+        "reviews",
+        "evaluate",
+        "judge_propensity",
+        "judge_demand",
+        "judge_profiles",
+    }
 
 
 @each_stage

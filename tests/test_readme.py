@@ -45,6 +45,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.review_sentiment": {"item_id": "x", "day": WHOLE, "aspect": "quality", "reviews": 1, "negative_reviews": 1,
                                 "neutral_reviews": 0, "positive_reviews": 0, "score": -0.5, "words": [],
                                 "contradicting": []},
+    "output.user_profiles": {"user_id": "u", "is_default": False, "segment": "champion", "spend": 9.5, "summary": "S."},
     "output.opinion_trends": {"topic": "all", "entity_kind": "shop", "entity": "all", "day": WHOLE, "texts": 2,
                               "negative_texts": 1, "neutral_texts": 0, "positive_texts": 1, "negative_share": 0.5,
                               "topic_share": 1.0, "reposts": 0},

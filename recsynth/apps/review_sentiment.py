@@ -131,12 +131,12 @@ def names(words: Sequence[str]) -> str:
     >>> names(["fit", "尺寸"])
     '(?i)(?<![\\\\p{L}\\\\p{N}])(?:\\\\Qfit\\\\E)(?![\\\\p{L}\\\\p{N}])|\\\\Q尺寸\\\\E'
     """
-    spaced = [_literal(w) for w in words if w.isascii()]
+    spaced = [literal(w) for w in words if w.isascii()]
     parts = [rf"(?i)(?<![\p{{L}}\p{{N}}])(?:{'|'.join(spaced)})(?![\p{{L}}\p{{N}}])"] if spaced else []
-    return "|".join([*parts, *(_literal(w) for w in words if not w.isascii())])
+    return "|".join([*parts, *(literal(w) for w in words if not w.isascii())])
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A Java regular expression of a text as it stands, whatever is in it."""
     return "\\Q" + text.replace("\\E", "") + "\\E"
 
@@ -204,7 +204,7 @@ def spoken_of(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
 
 def _cuts(settings: SentimentSettings) -> str:
     """A Java regular expression of what lies between two clauses."""
-    return "|".join(filter(None, (f"[{_literal(settings.clause_marks)}]+", names(settings.clause_words))))
+    return "|".join(filter(None, (f"[{literal(settings.clause_marks)}]+", names(settings.clause_words))))
 
 
 def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) -> dict[str, DataFrame]:

@@ -176,6 +176,31 @@ class OpinionSettings(Section):
     surges: SurgeSettings = Field(default_factory=SurgeSettings, description="When a rise is an alert.")
 
 
+SENSITIVE = [
+    "hiv", "aids", "cancer", "diabet", "depress", "disab", "pregnan", "fertility", "abortion", "medic", "therap",
+    "mental", "religio", "christian", "muslim", "islam", "jewish", "judaism", "hindu", "buddh", "catholic", "bible",
+    "quran", "koran", "politic", "socialist", "communist", "democrat", "republican", "trade union", "gay", "lesbian",
+    "bisexual", "transgender", "lgbt", "sexual", "ethnic", "racial", "immigra", "refugee", "criminal", "adult toy",
+    "疾病", "宗教", "政治", "种族", "同性", "怀孕",
+]  # fmt: skip
+
+
+class ProfileSettings(Section):
+    """Who each customer is."""
+
+    enabled: bool = Field(True, description="Whether profiles are made at all; the table is empty otherwise.")
+    interests: int = Field(8, ge=1, description="Most interests of a user.")
+    shares: int = Field(10, ge=1, description="Most categories, and brands, whose shares a profile has.")
+    searches: int = Field(5, ge=1, description="Most searches of a profile.")
+    categories: int = Field(50, ge=2, description="Most categories that the next one is looked for among.")
+    judged_users: int = Field(20_000, ge=1, description="About how many users are judged, drawn by hash.")
+    sensitive_words: list[str] = Field(
+        default_factory=lambda: SENSITIVE,
+        description="Beginnings of words, in lower case, that tell of health, faith, politics, sex or origin: "
+        "categories, brands, attributes and searches that hold one are left out of profiles.",
+    )
+
+
 class AppsSettings(Section):
     """The applications."""
 
@@ -185,3 +210,4 @@ class AppsSettings(Section):
     demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")
+    profiles: ProfileSettings = Field(default_factory=ProfileSettings, description="Who each customer is.")

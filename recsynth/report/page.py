@@ -16,6 +16,7 @@ from recsynth.report import plots
 from recsynth.report.demand import demand
 from recsynth.report.examples import examples, new_items, search, similar
 from recsynth.report.opinions import opinions
+from recsynth.report.profiles import profiles
 from recsynth.report.propensity import propensity
 from recsynth.report.sentiment import sentiment
 from recsynth.report.synthesis import synthesis
@@ -38,7 +39,8 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "matrix": _matrix(tables),
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
-        "propensity": propensity(tables, metrics), "sentiment": sentiment(tables, metrics),
+        "profiles": profiles(tables, metrics), "propensity": propensity(tables, metrics),
+        "sentiment": sentiment(tables, metrics),
         "opinions": opinions(tables), "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "stages": _stages(tables),
     }  # fmt: skip

@@ -235,6 +235,54 @@ OPINION_ALERTS = Table(
     ),
 )
 
+_SCORE = "fifth of all buyers, 5 the best; null without a purchase"
+
+USER_PROFILES = Table(
+    name="output.user_profiles",
+    grain="one row per (run_date, user_id) with an event before the as-of date, and `*` for everybody else",
+    writer="user_profiles",
+    key=("user_id",),
+    columns=(
+        column("user_id", "string", "the user; `*`: what to assume of one who has no row"),
+        column("is_default", "boolean", "whether it is the row `*`"),
+        column(
+            "segment",
+            "string",
+            "by fifths of recency, orders and spend",
+            "segment in ('champion', 'loyal', 'promising', 'at risk', 'asleep', 'looker', 'unknown')",
+        ),
+        column("recency_days", "int?", "days since the last purchase; null without one", "recency_days >= 1"),
+        column("orders", "bigint?", "orders so far", "orders >= 0"),
+        column("spend", "double?", "what they cost, in the shop's currency, returns not taken off", "spend >= 0"),
+        *(
+            column(f"{name}_score", "int?", _SCORE, f"{name}_score between 1 and 5")
+            for name in ("recency", "frequency", "monetary")
+        ),
+        column(
+            "price_level",
+            "double?",
+            "where the user's items lie among the prices of their categories: 0 cheapest, 1 dearest",
+            "price_level between 0 and 1",
+        ),
+        column(
+            "interests",
+            "array<struct<kind:string,term:string,weight:double,share:double,item_ids:array<string>>>?",
+            "terms that the user meets more than the shop's customers do, the strongest first, with the items behind",
+        ),
+        column("category_shares", "map<string,double>?", "shares of R, the greatest"),
+        column("brand_shares", "map<string,double>?", "shares of R, the greatest"),
+        column("weekday_shares", "array<double>?", "shares of the last events, Monday first, in shop time"),
+        column("part_shares", "array<double>?", "shares of night, morning, afternoon, evening: six hours each"),
+        column("top_searches", "array<string>?", "what was searched most, in lower case"),
+        column(
+            "next_categories",
+            "array<struct<category:string,probability:double>>?",
+            "chance that the next purchase is of a category, the likeliest first",
+        ),
+        column("summary", "string", "a few sentences made of this row's facts alone"),
+    ),
+)
+
 TABLES = (
     RECOMMENDATIONS,
     NEW_ITEM_RECOMMENDATIONS,
@@ -245,4 +293,5 @@ TABLES = (
     DEMAND_FORECAST,
     OPINION_TRENDS,
     OPINION_ALERTS,
+    USER_PROFILES,
 )

@@ -89,6 +89,20 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for n in (1, 20)
         for aspect in ("all", "quality")
     ],
+    "user_profiles": [
+        {
+            "user_id": SCRIPT,
+            "is_default": False,
+            "segment": "champion",
+            "recency_days": 3,
+            "orders": 2,
+            "spend": 98.6,
+            "price_level": 0.25,
+            "summary": f"Drawn to {SCRIPT}.",
+        },
+        {"user_id": "v", "is_default": False, "segment": "looker", "summary": "Looker."},
+        {"user_id": "*", "is_default": True, "segment": "unknown", "summary": "Unknown."},
+    ],
     "opinion_trends": [
         {
             "topic": topic,
@@ -220,6 +234,15 @@ def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
     assert "Nothing was said in the last days." in text(empty)
 
 
+def test_customers_are_told_by_segment_and_in_words_without_the_default(page: str, empty: str) -> None:
+    said = text(page)
+    assert "champion 1 2.0 3 99 0.25" in said
+    assert "looker 1 – – 0 –" in said
+    assert f"{SCRIPT} Drawn to {SCRIPT}." in said
+    assert "Unknown." not in said
+    assert "No customer is known." in text(empty)
+
+
 def test_what_the_shop_wrote_is_text_and_runs_nowhere(page: str) -> None:
     assert SCRIPT not in page
     assert "onerror=alert(1)>" not in page
@@ -253,9 +276,9 @@ def test_the_page_tells_the_night(page: str) -> None:
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
-    # ranker's gains, chances and whether they were true, reviews by week, texts and demand by day,
-    # the stages.
-    assert page.count("<svg") == page.count("</svg>") == 16
+    # ranker's gains, chances and whether they were true, customers by segment, reviews by week, texts
+    # and demand by day, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 17
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

@@ -1,0 +1,324 @@
+"""Who each customer is, from what they did alone: interests, segment, price level, rhythm, next category, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.apps.review_sentiment import literal
+from recsynth.apps.settings import ProfileSettings
+from recsynth.apps.user_days import user_days
+from recsynth.stage import Frames, Night
+from recsynth.tables.ops import METRICS
+from recsynth.tables.output import USER_PROFILES
+
+DEFAULT = "*"
+"""The user_id of the row that says what to assume of somebody of whom nothing is known."""
+PARTS = ("night", "morning", "afternoon", "evening")
+SEGMENTS = {
+    "champion": "bought lately, often and much",
+    "loyal": "buys often",
+    "promising": "bought lately, not often yet",
+    "at risk": "bought often, but not lately",
+    "asleep": "bought seldom and long ago",
+    "looker": "has looked and not bought",
+    "unknown": "nothing is known",
+}
+SMOOTHING = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+EVIDENCE, FIFTHS, LEAST_CHANCE = 3, 5, 1e-9
+
+
+def user_profiles(
+    events: DataFrame, items: DataFrame, interactions: DataFrame, window_interactions: DataFrame,
+    window_labels: DataFrame, histories: DataFrame, night: Night,
+) -> Frames:  # fmt: skip
+    """One row for each user with an event, and if there are any, one for all others (DEFAULT).
+
+    Reads silver.events, silver.items, gold.interactions, gold.window_interactions, gold.window_labels and
+    gold.histories; writes output.user_profiles and ops.metrics. Shares of categories, brands and attributes are those
+    of R; an interest is what a user's share exceeds the shop's in. Recency, frequency and money are cut in fifths of
+    all buyers. No trait of `sensitive_words` is read from anything. Bounds: on the driver fourteen cut points, a row
+    a pair of segments; in one broadcast a row a category.
+    """
+    settings, spark = night.settings.apps.profiles, events.sparkSession
+    if not settings.enabled:
+        return {"user_profiles": spark.createDataFrame([], USER_PROFILES.schema),
+                "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
+    known = _facets(items, settings)
+    facets = _shares(interactions, known).persist()
+    days = user_days(events).persist()
+    scored = _scored(days, night, 0).persist()
+    chances = _next(interactions, window_interactions, window_labels, known, settings)
+    parts = [
+        _interests(facets, settings), _of_kind(facets, "category", settings), _of_kind(facets, "brand", settings),
+        _price_level(interactions, items), _rhythm(histories, night), _searches(histories, settings), chances,
+    ]  # fmt: skip
+    users = events.where("not is_bot and not is_near_duplicate").select("user_id").distinct()
+    base = users.join(scored, on="user_id", how="left")
+    table = reduce(lambda left, right: left.join(right, on="user_id", how="left"), parts, base)
+    table = table.withColumn("segment", F.coalesce("segment", F.lit("looker"))).withColumn("is_default", F.lit(False))
+    # Where nobody is known there is nothing to assume either.
+    default = _default(facets, users.limit(1).select(F.lit(DEFAULT).alias("user_id")), settings)
+    both = table.unionByName(default, allowMissingColumns=True)
+    both = both.withColumn("summary", _summary())
+    stability = _stability(scored, _scored(days, night, 1), settings)
+    return {"user_profiles": both.select(*USER_PROFILES.column_names), "metrics": stability}
+
+
+def is_sensitive(text: Column, words: Sequence[str]) -> Column:
+    """Whether a word of the text begins with one of `words`, in whatever case; anywhere, where words have no spaces."""
+    ascii_words = [w for w in words if w.isascii()]
+    parts = [rf"(?i)(?<!\p{{L}})(?:{'|'.join(map(literal, ascii_words))})"] if ascii_words else []
+    pattern = "|".join([*parts, *(literal(w) for w in words if not w.isascii())])
+    return F.coalesce(text.rlike(pattern), F.lit(False)) if pattern else F.lit(False)
+
+
+def _facets(items: DataFrame, settings: ProfileSettings) -> DataFrame:
+    """Rows (item_id, kind, term): category, brand and attributes of each item as last known, but no sensitive ones."""
+    late = [F.max_by(c, "valid_from").alias(c) for c in ("category", "brand", "attributes")]
+    latest = items.groupBy("item_id").agg(*late)
+    category = F.array_join("category", " > ")
+    single = [
+        latest.select("item_id", F.lit(kind).alias("kind"), term.alias("term"))
+        for kind, term in (("category", category), ("brand", F.col("brand")))
+    ]
+    each = latest.select("item_id", F.explode("attributes").alias("kind", "term"))
+    all_of_them = reduce(DataFrame.unionByName, [*single, each])
+    plain = all_of_them.where("term is not null and trim(term) <> ''")
+    sensitive = is_sensitive(F.col("term"), settings.sensitive_words) | is_sensitive(
+        F.col("kind"), settings.sensitive_words
+    )
+    return plain.where(~sensitive).dropDuplicates(["item_id", "kind", "term"])
+
+
+def _shares(interactions: DataFrame, known: DataFrame) -> DataFrame:
+    """Rows (user_id, kind, term, weight, share, usual, item_ids): shares within a kind, of the user and the shop."""
+    met = interactions.select("user_id", "item_id", "weight").join(known, on="item_id", how="inner")
+    order = F.sort_array(F.collect_list(F.struct(F.round(-F.col("weight"), 9).alias("w"), "item_id")))
+    # One user's items of one facet: bounded by what one person meets, and R has no bots.
+    of_user = met.groupBy("user_id", "kind", "term").agg(
+        F.sum("weight").alias("weight"), F.slice(order, 1, EVIDENCE)["item_id"].alias("item_ids")
+    )
+    of_shop = of_user.groupBy("kind", "term").agg(F.sum("weight").alias("shop"))
+    total = Window.partitionBy("kind")
+    of_shop = of_shop.withColumn("usual", F.col("shop") / F.sum("shop").over(total)).drop("shop")
+    mine = Window.partitionBy("user_id", "kind")
+    with_share = of_user.withColumn("share", F.col("weight") / F.sum("weight").over(mine))
+    return with_share.join(of_shop, on=["kind", "term"], how="inner")
+
+
+def _interests(facets: DataFrame, settings: ProfileSettings) -> DataFrame:
+    """`interests`: terms by share * log(share / usual), a part of the divergence between the user and the shop."""
+    gain = F.round(F.col("share") * F.log(F.col("share") / F.col("usual")), 6)
+    order = Window.partitionBy("user_id").orderBy(F.desc("gain"), "kind", "term")
+    best = facets.withColumn("gain", gain).where("gain > 0").withColumn("place", F.row_number().over(order))
+    listed = F.struct(
+        "place", "kind", "term", F.col("gain").alias("weight"), F.round("share", 6).alias("share"), "item_ids"
+    )
+    kept = best.where(F.col("place") <= settings.interests).groupBy("user_id").agg(
+        F.sort_array(F.collect_list(listed)).alias("interests")
+    )  # fmt: skip
+    return kept.withColumn("interests", F.transform("interests", lambda i: i.dropFields("place")))
+
+
+def _of_kind(facets: DataFrame, kind: str, settings: ProfileSettings) -> DataFrame:
+    """`<kind>_shares`: the greatest shares of one kind, as a map."""
+    order = Window.partitionBy("user_id").orderBy(F.desc(F.round("share", 6)), "term")
+    top = facets.where(F.col("kind") == kind).withColumn("place", F.row_number().over(order))
+    pairs = F.collect_list(F.struct("term", F.round("share", 6).alias("share")))
+    of_user = top.where(F.col("place") <= settings.shares).groupBy("user_id")
+    return of_user.agg(F.map_from_entries(F.sort_array(pairs)).alias(f"{kind}_shares"))
+
+
+def _price_level(interactions: DataFrame, items: DataFrame) -> DataFrame:
+    """`price_level`: where the prices of a user's items lie among those of their category: 0 cheapest, 1 dearest."""
+    late = [F.max_by(c, "valid_from").alias(c) for c in ("category", "price")]
+    latest = items.groupBy("item_id").agg(*late).dropna(subset="price")
+    place = F.percent_rank().over(Window.partitionBy("category").orderBy("price"))
+    alone = F.count("*").over(Window.partitionBy("category")) == 1
+    placed = latest.withColumn("place", F.when(alone, 0.5).otherwise(place)).select("item_id", "place")
+    met = interactions.join(placed, on="item_id", how="inner").groupBy("user_id")
+    return met.agg(F.round(F.sum(F.col("place") * F.col("weight")) / F.sum("weight"), 6).alias("price_level"))
+
+
+def _rhythm(histories: DataFrame, night: Night) -> DataFrame:
+    """`weekday_shares` from Monday on and `part_shares` of PARTS, six hours each, of the last events in shop time."""
+    event = histories.select("user_id", F.explode("events").alias("e"))
+    local = F.from_utc_timestamp("e.ts", night.settings.shop_time_zone)
+    marked = event.select("user_id", F.weekday(local).alias("weekday"), F.floor(F.hour(local) / 6).alias("part"))
+    weekdays = [F.round(F.count_if(F.col("weekday") == d) / F.count("*"), 6) for d in range(7)]
+    parts = [F.round(F.count_if(F.col("part") == p) / F.count("*"), 6) for p in range(len(PARTS))]
+    return marked.groupBy("user_id").agg(
+        F.array(*weekdays).alias("weekday_shares"), F.array(*parts).alias("part_shares")
+    )
+
+
+def _searches(histories: DataFrame, settings: ProfileSettings) -> DataFrame:
+    """`top_searches`: what a user searched most among the last events, the latest first among equals."""
+    event = histories.select("user_id", F.explode("events").alias("e")).where("e.event_type = 'search'")
+    query = F.lower(F.trim(F.regexp_replace("e.query", r"\s+", " ")))
+    asked = event.select("user_id", query.alias("query"), "e.ts").where("query <> ''")
+    asked = asked.where(~is_sensitive(F.col("query"), settings.sensitive_words))
+    counted = asked.groupBy("user_id", "query").agg(F.count("*").alias("n"), F.max("ts").alias("last"))
+    order = Window.partitionBy("user_id").orderBy(F.desc("n"), F.desc("last"), "query")
+    best = counted.withColumn("place", F.row_number().over(order)).where(F.col("place") <= settings.searches)
+    listed = F.sort_array(F.collect_list(F.struct("place", "query")))["query"]
+    return best.groupBy("user_id").agg(listed.alias("top_searches"))
+
+
+def _scored(days: DataFrame, night: Night, days_ago: int) -> DataFrame:
+    """Buyers as of so many days before the night: recency, orders, spend, their fifths and the segment.
+
+    Fifths by approximate quantiles over all buyers (relative error 0.001): cut points, not ranks, so that one more
+    buyer moves nobody else.
+    """
+    as_of = night.as_of - timedelta(days=days_ago)
+    past = days.where((F.col("day") < F.lit(as_of)) & (F.col("lines") > 0))
+    buyers = past.groupBy("user_id").agg(
+        F.min(F.date_diff(F.lit(as_of), "day")).alias("recency_days"),
+        F.sum("orders").cast("bigint").alias("orders"), F.sum("spend").cast("double").alias("spend"),
+    )  # fmt: skip
+    at = [F.lit(k / FIFTHS) for k in range(1, FIFTHS)]
+    measured = ("recency_days", "orders", "spend")
+    row = buyers.agg(*(F.percentile_approx(m, F.array(*at), 1000).alias(m) for m in measured)).first()
+    cuts: dict[str, list[float]] = {m: (row and row[m]) or [] for m in measured}
+    score = {
+        m: reduce(lambda a, b: a + b, ((F.col(m) > F.lit(cut)).cast("int") for cut in cuts[m]), F.lit(1))
+        for m in measured
+    }
+    r, f, m = FIFTHS + 1 - score["recency_days"], score["orders"], score["spend"]
+    scored = buyers.withColumns({"recency_score": r, "frequency_score": f, "monetary_score": m})
+    late, often, much = F.col("recency_score") >= 3, F.col("frequency_score") >= 3, F.col("monetary_score") >= 3
+    segment = (
+        F.when(late & often & much, "champion").when(late & often, "loyal").when(late, "promising")
+        .when(often, "at risk").otherwise("asleep")
+    )  # fmt: skip
+    return scored.withColumn("segment", segment)
+
+
+def _next(
+    interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, known: DataFrame,
+    settings: ProfileSettings,
+) -> DataFrame:  # fmt: skip
+    """`next_categories` with chances: a user's shares of R, drawn towards the shop's as k units of weight would.
+
+    p(c | u) = (w_uc + k * p_c) / (w_u + k), a Dirichlet prior around the shop's shares; k is that of SMOOTHING under
+    which the purchases after the earlier cut-offs are likeliest.
+    """
+    of_item = known.where("kind = 'category'").select("item_id", F.col("term").alias("category"))
+    then = _weights(window_interactions.join(of_item, on="item_id", how="inner"), ["cutoff", "user_id"])
+    later = window_labels.join(of_item, on="item_id", how="inner").groupBy("cutoff", "user_id", "category")
+    bought = later.agg(F.sum("purchases").alias("n"))
+    shop = then.groupBy("cutoff", "category").agg(F.sum("w").alias("w"))
+    shop = shop.withColumn("usual", F.col("w") / F.sum("w").over(Window.partitionBy("cutoff"))).drop("w")
+    totals = then.select("cutoff", "user_id", "total").distinct()
+    seen = bought.join(totals, on=["cutoff", "user_id"], how="inner")
+    seen = seen.join(then.drop("total"), on=["cutoff", "user_id", "category"], how="left")
+    seen = seen.join(F.broadcast(shop), on=["cutoff", "category"], how="left").fillna(0.0, subset=["w", "usual"])
+    likely = [F.sum(F.col("n") * F.log(F.greatest(_drawn(k), F.lit(LEAST_CHANCE)))).alias(str(k)) for k in SMOOTHING]
+    found = seen.agg(*likely).first()
+    k = (
+        max(SMOOTHING, key=lambda k: round(found[str(k)], 6))
+        if found and found[str(SMOOTHING[0])] is not None
+        else 10.0
+    )
+    now = _weights(interactions.join(of_item, on="item_id", how="inner"), ["user_id"])
+    usual = now.groupBy("category").agg(F.sum("w").alias("w"))
+    usual = usual.withColumn("usual", F.col("w") / F.sum("w").over(Window.partitionBy(F.lit(0)))).drop("w")
+    # Every user against the categories that most of the shop's weight lies in: bounded by `categories`.
+    popular = usual.orderBy(F.desc(F.round("usual", 9)), "category").limit(settings.categories)
+    of_user = now.select("user_id", "total").distinct().crossJoin(F.broadcast(popular))
+    of_user = of_user.join(now.drop("total"), on=["user_id", "category"], how="left").fillna(0.0, subset=["w"])
+    listed = F.struct((-F.round(_drawn(k), 6)).alias("order"), "category", F.round(_drawn(k), 6).alias("probability"))
+    made = of_user.groupBy("user_id").agg(F.sort_array(F.collect_list(listed)).alias("next_categories"))
+    return made.withColumn("next_categories", _without_order())
+
+
+def _without_order() -> Column:
+    return F.transform("next_categories", lambda c: c.dropFields("order"))
+
+
+def _weights(met: DataFrame, key: list[str]) -> DataFrame:
+    """Rows of key, category, w and total: the weight of R in each category and in all."""
+    summed = met.groupBy(*key, "category").agg(F.sum("weight").alias("w"))
+    return summed.withColumn("total", F.sum("w").over(Window.partitionBy(*key)))
+
+
+def _drawn(k: float) -> Column:
+    return (F.col("w") + k * F.col("usual")) / (F.col("total") + k)
+
+
+def _default(facets: DataFrame, row: DataFrame, settings: ProfileSettings) -> DataFrame:
+    """The row of whom nothing is known: the shop's own shares, a price level in the middle, no interest."""
+    made = row.withColumns({
+        "segment": F.lit("unknown"), "is_default": F.lit(True), "price_level": F.lit(0.5),
+    })  # fmt: skip
+    for kind in ("category", "brand"):
+        usual = facets.where(F.col("kind") == kind).select("term", "usual").distinct()
+        top = usual.orderBy(F.desc(F.round("usual", 6)), "term").limit(settings.shares)
+        pairs = F.sort_array(F.collect_list(F.struct("term", F.round("usual", 6).alias("share"))))
+        made = made.crossJoin(top.agg(F.map_from_entries(pairs).alias(f"{kind}_shares")))
+    shop = made.select(F.explode("category_shares").alias("category", "probability"))
+    listed = F.sort_array(F.collect_list(F.struct((-F.col("probability")).alias("order"), "category", "probability")))
+    following = shop.agg(listed.alias("next_categories"))
+    following = following.select(
+        F.transform("next_categories", lambda c: c.dropFields("order")).alias("next_categories")
+    )
+    return made.crossJoin(following)
+
+
+def _summary() -> Column:
+    """A few sentences made of the row's own figures, nothing else."""
+    segment = F.create_map(*(F.lit(x) for pair in SEGMENTS.items() for x in pair))[F.col("segment")]
+    first = F.concat(
+        F.upper(F.substring("segment", 1, 1)), F.substring("segment", 2, 99), F.lit(": "), segment, F.lit(".")
+    )
+    bought = F.format_string(" %d orders, the last %d days ago.", F.col("orders"), F.col("recency_days"))
+    terms = F.transform(F.slice("interests", 1, 3), lambda i: i["term"])
+    likes = F.concat(F.lit(" Drawn to "), F.array_join(terms, ", "), F.lit("."))
+    level = F.when(F.col("price_level") < 0.35, "cheap").when(F.col("price_level") > 0.65, "dear").otherwise("usual")
+    price = F.concat(F.lit(" Prices: "), level, F.lit("."))
+    likely = F.concat(F.lit(" Next most likely: "), F.get("next_categories", F.lit(0))["category"], F.lit("."))
+    said = [F.when(F.col("orders").isNotNull(), bought), F.when(F.size("interests") > 0, likes), price, likely]
+    return F.concat(first, *(F.coalesce(part, F.lit("")) for part in said))
+
+
+def _stability(now: DataFrame, before: DataFrame, settings: ProfileSettings) -> DataFrame:
+    """The adjusted Rand index between tonight's segments and those a day before, as a row of ops.metrics."""
+    spark = now.sparkSession
+    both = now.select("user_id", F.col("segment").alias("a")).join(
+        before.select("user_id", F.col("segment").alias("b")), on="user_id", how="inner"
+    )
+    pairs = [(r.a, r.b, r["n"]) for r in both.groupBy("a", "b").agg(F.count("*").alias("n")).collect()]
+    if not pairs:
+        return spark.createDataFrame([], METRICS.schema)
+    value, users = adjusted_rand(pairs), sum(n for *_, n in pairs)
+    row = ("user_profiles", "adjusted_rand_index", "segments", "day before", value, None, None, users)
+    return spark.createDataFrame([row], METRICS.schema)
+
+
+def adjusted_rand(pairs: Sequence[tuple[str, str, int]]) -> float:
+    """Adjusted Rand index (Hubert and Arabie, 1985) of rows (segment, other segment, users): 1 where both agree.
+
+    From the counts of pairs, which fit on the driver; scikit-learn's takes a label for every user.
+
+    >>> adjusted_rand([("x", "a", 2), ("y", "b", 3)])
+    1.0
+    """
+
+    def twos(counts: Sequence[int]) -> float:
+        return sum(n * (n - 1) / 2 for n in counts)
+
+    rows: dict[str, int] = {}
+    columns: dict[str, int] = {}
+    for a, b, n in pairs:
+        rows[a], columns[b] = rows.get(a, 0) + n, columns.get(b, 0) + n
+    of_pairs, of_rows, of_columns = twos([n for *_, n in pairs]), twos([*rows.values()]), twos([*columns.values()])
+    everyone = twos([sum(rows.values())])
+    expected = of_rows * of_columns / everyone if everyone else 0.0
+    most = (of_rows + of_columns) / 2
+    return 1.0 if most == expected else (of_pairs - expected) / (most - expected)
