@@ -117,7 +117,12 @@ def _alerts(counted: DataFrame, voices: DataFrame, night: Night, days: int) -> D
     raised = raised.where(F.col("raised") >= F.lit(first)).persist()
     made_it = voices.where("label = 'negative' and not is_repost").select(*SERIES, "event_id", "day", "text", "score")
     joined = raised.join(made_it, on=SERIES, how="left").where(F.col("day").between(F.col("began"), F.col("last_day")))
-    listed = F.slice(F.sort_array(F.collect_list(F.struct("score", "event_id", "text"))), 1, settings.examples)
+    # Stars without words say nothing of what is wrong: they come last.
+    listed = F.slice(
+        F.sort_array(F.collect_list(F.struct(F.isnull("text").alias("mute"), "score", "event_id", "text"))),
+        1,
+        settings.examples,
+    )
     shown = joined.groupBy(*SERIES, "raised").agg(listed.alias("shown"))
     made = raised.join(shown, on=[*SERIES, "raised"], how="inner").withColumns({
         "event_ids": F.col("shown.event_id"),

@@ -158,7 +158,7 @@ class SurgeSettings(Section):
     min_days: int = Field(28, ge=14, description="Days of history without which there is no alert.")
     min_volume: int = Field(5, ge=1, description="Negative texts in a window without which there is no alert.")
     cool_down: int = Field(7, ge=0, description="Days within which the same surge is not told anew.")
-    false_alarms: float = Field(0.4, gt=0, description="False alarms of a topic and quarter that are put up with.")
+    false_alarms: float = Field(0.3, gt=0, description="False alarms of a topic and quarter that are put up with.")
 
 
 class OpinionSettings(Section):

@@ -277,7 +277,7 @@ def _summary() -> Column:
     first = F.concat(
         F.upper(F.substring("segment", 1, 1)), F.substring("segment", 2, 99), F.lit(": "), segment, F.lit(".")
     )
-    bought = F.format_string(" %d orders, the last %d days ago.", F.col("orders"), F.col("recency_days"))
+    bought = F.format_string(" Orders: %d; days since the last: %d.", F.col("orders"), F.col("recency_days"))
     terms = F.transform(F.slice("interests", 1, 3), lambda i: i["term"])
     likes = F.concat(F.lit(" Drawn to "), F.array_join(terms, ", "), F.lit("."))
     level = F.when(F.col("price_level") < 0.35, "cheap").when(F.col("price_level") > 0.65, "dear").otherwise("usual")

@@ -26,7 +26,7 @@ def demand(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, 
     days = shop.select(F.col("start").cast("string").alias("day"), "expected", "low_80", "high_80").toPandas()
     if not len(days):
         return None
-    drawn = days.rename(columns={"low_80": "four in five above", "high_80": "four in five below"})
+    drawn = days.rename(columns={"low_80": "80 % interval, from", "high_80": "to"})
     judged = metrics[(metrics["stage"] == "judge_demand") & metrics["metric"].isin(MEASURES)]
     judged = judged[judged["segment"].isin(["item_week", "item_lead", "shop_week"])]
     return {

@@ -230,7 +230,11 @@ OPINION_ALERTS = Table(
         column("texts", "bigint", "all texts of these days", "texts >= negatives"),
         column("expected", "double", "negative texts that the weeks before led to", "expected >= 0"),
         column("chance", "double", "probability of so many without a surge", "chance between 0 and 1"),
-        column("event_ids", "array<string>", "reviews that made it, the worst first, at most `examples`"),
+        column(
+            "event_ids",
+            "array<string>",
+            "reviews that made it, at most `examples`: those with words first, the worst first",
+        ),
         column("sentences", "array<string>", "what they say, where they came with words"),
     ),
 )

@@ -124,7 +124,7 @@ def test_no_sensitive_trait_is_read_from_anything_but_an_ornament_is_none(found:
 def test_the_summary_says_the_rows_own_facts_alone(found: dict[str, Row]) -> None:
     ann = found["ann"]
     assert ann.summary.endswith("Prices: cheap. Next most likely: Kitchen > Mugs.")
-    assert " 2 orders, the last 2 days ago. Drawn to " in ann.summary
+    assert " Orders: 2; days since the last: 2. Drawn to " in ann.summary
     assert found["eve"].summary.startswith("Looker: has looked and not bought. ")
     assert found[DEFAULT].summary.startswith("Unknown: nothing is known.")
 
