@@ -244,4 +244,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 7
+    assert [result.count() for result in results[2:]] == [1] * 10
