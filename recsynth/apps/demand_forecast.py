@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.apps.catalogue import latest_items
 from recsynth.apps.demand_models import (
     ENDS,
     LEVELS,
@@ -22,13 +23,14 @@ from recsynth.apps.demand_models import (
     interval_ends,
     poisson_quantiles,
     rates,
-)  # fmt: skip
+)
+from recsynth.apps.demand_series import CATEGORY, ITEM, SHOP, WHOLE_SHOP, by_week, matrix, units_by_day, with_category
 from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_FORECAST
 
 WEEK, DAY, LEAD = "week", "day", "lead"
-SHOP, UNKNOWN, SUM = "all", "unknown", "sum"
+SUM = "sum"
 LEAST_WEEKS = 4
 _QUANTILES = (*ENDS, "median", "stock_needed")
 _LEAST_SHARE, _LEAST_UNITS = 0.02, 1e-6
@@ -41,6 +43,7 @@ _FORECAST = ", ".join(
     + [f"{name} double" for name in _QUANTILES]
     + ["model string, interval_by string"]
 )
+_NAMES = [part.split()[0] for part in _FORECAST.split(", ")]
 
 
 @dataclass(frozen=True)
@@ -80,50 +83,19 @@ def demand_forecast(events: DataFrame, items: DataFrame, night: Night) -> DataFr
     backtest.
     """
     settings, spark = night.settings.apps.demand, events.sparkSession
-    sold = units_by_day(events, settings.history_weeks, night)
+    sold = units_by_day(events, night.as_of - timedelta(weeks=settings.history_weeks), night.as_of)
     first = sold.agg(F.min("day")).first()[0] if settings.enabled else None  # type: ignore[index]
     if first is None:
         return spark.createDataFrame([], DEMAND_FORECAST.schema)
-    path = F.array_join("category", " > ")
-    latest = items.groupBy("item_id").agg(F.max_by(F.nullif(path, F.lit("")), "valid_from").alias("category"))
-    series = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units")).alias("sold"))
-    series = series.join(latest, on="item_id", how="left").fillna(UNKNOWN, subset=["category"])
+    listed = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units")).alias("sold"))
+    of_items = with_category(listed, latest_items(items, "category"))
     weeks_known = settings.history_weeks - first // 7
-    found = series.mapInPandas(_at_origins(settings, weeks_known), _AT_ORIGINS).persist()
+    found = of_items.mapInPandas(_at_origins(settings, weeks_known), _AT_ORIGINS).persist()
     profile = _profile(sold, settings)
     known = _with_choice(found, settings).persist()
     trees = _taught(found, profile, night)
-    of_items = known.where("origin = 0").mapInPandas(_forecast(trees, profile, night), _FORECAST)
-    of_sums = _sums(known, profile, night)
-    return of_items.unionByName(of_sums).select(*DEMAND_FORECAST.column_names)
-
-
-def units_by_day(events: DataFrame, weeks: int, night: Night) -> DataFrame:
-    """Rows (item_id, day, units, lines): what people ordered in the weeks before the as-of date, day 0 the oldest.
-
-    A line without a quantity is of one unit. Units are whole numbers: no sum hangs on the order of rows.
-    """
-    first = night.as_of - timedelta(days=7 * weeks)
-    day = F.date_diff("event_date", F.lit(first))
-    bought = events.where("event_type = 'purchase' and item_id is not null and not is_bot and not is_near_duplicate")
-    recent = bought.where((F.col("event_date") >= F.lit(first)) & (F.col("event_date") < F.lit(night.as_of)))
-    units = F.sum(F.coalesce("quantity", F.lit(1))).alias("units")
-    return recent.groupBy("item_id", day.alias("day")).agg(units, F.count("*").alias("lines"))
-
-
-def matrix(sold: Iterable[Iterable[dict[str, int]]], days: int) -> np.ndarray:
-    """Units (series, days) of each series' list of {day, units}."""
-    dense = [[(row, pair["day"], pair["units"]) for pair in pairs] for row, pairs in enumerate(sold)]
-    made = np.zeros((len(dense), days))
-    if any(dense):
-        row, day, units = np.array([triple for triples in dense for triple in triples]).T
-        made[row, day] = units
-    return made
-
-
-def by_week(days: np.ndarray) -> np.ndarray:
-    """Sums of seven days each, shape (series, weeks)."""
-    return np.asarray(days.reshape(len(days), -1, 7).sum(2))
+    tonight = known.where("origin = 0").mapInPandas(_forecast(trees, profile, night), _FORECAST)
+    return tonight.unionByName(_sums(known, profile, night)).select(*DEMAND_FORECAST.column_names)
 
 
 def _at_origins(
@@ -228,10 +200,8 @@ def _rows(grain: Grain, ids: Sequence[str], expected: np.ndarray, quantiles: np.
     steps = len(grain.steps)
     made = pd.DataFrame({"series_id": np.repeat(np.asarray(ids, object), steps), "grain": grain.name})
     starts = [night.as_of + timedelta(days=first) for first, _ in grain.steps]
-    made["start"], made["days"] = (
-        np.tile(np.array(starts, object), len(ids)),
-        np.tile([n for _, n in grain.steps], len(ids)),
-    )
+    made["start"] = np.tile(np.array(starts, object), len(ids))
+    made["days"] = np.tile([n for _, n in grain.steps], len(ids))
     made["expected"] = expected.ravel()
     flat = quantiles.reshape(-1, quantiles.shape[2])
     # Units come whole: half a unit is nobody's most likely demand, and no stock.
@@ -265,7 +235,7 @@ def _forecast(
                 quantiles = said.reshape(len(frame), steps, len(levels))
                 made = _rows(grain, frame["item_id"].tolist(), expected, quantiles, night)
                 by = "trees" if grain.name in trees else "poisson"
-                yield made.assign(level="item", model=np.repeat(names, steps), interval_by=by)[_NAMES]
+                yield made.assign(level=ITEM, model=np.repeat(names, steps), interval_by=by)[_NAMES]
 
     return function
 
@@ -277,8 +247,8 @@ def _sums(known: DataFrame, profile: np.ndarray, night: Night) -> DataFrame:
     # Rounded: a sum of doubles hangs on the order of its rows.
     summed = [F.round(F.sum("rate"), 6).alias("rate"), *(F.sum(F.col("days")[k]).alias(f"d{k}") for k in range(n))]
     by_category = known.groupBy("origin", F.col("category").alias("series_id")).agg(*summed)
-    by_shop = known.groupBy("origin").agg(*summed).withColumn("series_id", F.lit(SHOP))
-    both = by_category.withColumn("level", F.lit("category")).unionByName(by_shop.withColumn("level", F.lit("shop")))
+    by_shop = known.groupBy("origin").agg(*summed).withColumn("series_id", F.lit(WHOLE_SHOP))
+    both = by_category.withColumn("level", F.lit(CATEGORY)).unionByName(by_shop.withColumn("level", F.lit(SHOP)))
     return both.groupBy().applyInPandas(_summed(profile, night), _FORECAST)
 
 
@@ -320,6 +290,3 @@ def _summed(profile: np.ndarray, night: Night) -> Callable[[pd.DataFrame], pd.Da
         return pd.concat(made)[_NAMES]
 
     return function
-
-
-_NAMES = [part.split()[0] for part in _FORECAST.split(", ")]

@@ -118,7 +118,8 @@ class QuantileTrees:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Quantiles (rows, levels), never below 0 nor falling from a level to the next (Chernozhukov et al., 2010)."""
-        trees = xgb.Booster()
+        # One thread: as many tasks as cores say quantiles side by side.
+        trees = xgb.Booster({"nthread": 1})
         trees.load_model(bytearray(self.booster))
         said = trees.predict(xgb.DMatrix(x)).reshape(len(x), len(self.levels))
         order = np.argsort(self.levels)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import reduce
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.apps.demand_forecast import DAY, LEAD, SHOP, UNKNOWN, WEEK, by_week, matrix, units_by_day
+from recsynth.apps.catalogue import latest_items
+from recsynth.apps.demand_forecast import DAY, LEAD, WEEK
+from recsynth.apps.demand_series import by_week, matrix, series, units_by_day, with_category
 from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
@@ -35,11 +37,10 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     if reached is None:
         return spark.createDataFrame([], METRICS.schema)
     said = demand_forecast.where(F.date_add("start", F.col("days") - 1) <= F.lit(reached))
-    path = F.nullif(F.array_join("category", " > "), F.lit(""))
-    category = items.groupBy("item_id").agg(F.max_by(path, "valid_from").alias("category"))
-    past = _series(units_by_day(events, settings.history_weeks, night), category)
-    known = past.mapInPandas(_scales(settings), _PAST)
-    later = _series(_later(events, night), category)
+    categories = latest_items(items, "category")
+    past = units_by_day(events, night.as_of - timedelta(weeks=settings.history_weeks), night.as_of)
+    known = series(with_category(past, categories)).mapInPandas(_scales(settings), _PAST)
+    later = series(with_category(units_by_day(events, night.as_of), categories))
     first = F.date_diff("start", F.lit(night.as_of))
     in_step = F.expr("filter(sold, x -> x.day >= first and x.day < first + days)")
     judged = said.join(known, on=["level", "series_id", "grain"], how="inner")
@@ -48,26 +49,6 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     judged = judged.withColumn("y", F.coalesce(units, F.lit(0.0)))
     place = F.when(F.col("grain") == DAY, F.col("first") % 7).otherwise(0)
     return _figures(judged.withColumn("naive", F.col("naive")[place]), settings.service_level)
-
-
-def _later(events: DataFrame, night: Night) -> DataFrame:
-    """Rows (item_id, day, units) from the as-of date on, day 0 the as-of date."""
-    day = F.date_diff("event_date", F.lit(night.as_of))
-    bought = events.where("event_type = 'purchase' and item_id is not null and not is_bot and not is_near_duplicate")
-    after = bought.where(F.col("event_date") >= F.lit(night.as_of))
-    return after.groupBy("item_id", day.alias("day")).agg(F.sum(F.coalesce("quantity", F.lit(1))).alias("units"))
-
-
-def _series(sold: DataFrame, category: DataFrame) -> DataFrame:
-    """Rows (level, series_id, sold): what was sold by day of each item, category and the shop."""
-    known = sold.join(category, on="item_id", how="left").fillna(UNKNOWN, subset=["category"])
-    by = {"item": F.col("item_id"), "category": F.col("category"), "shop": F.lit(SHOP)}
-    daily = [
-        known.groupBy(F.lit(level).alias("level"), key.alias("series_id"), "day").agg(F.sum("units").alias("units"))
-        for level, key in by.items()
-    ]
-    listed = F.collect_list(F.struct("day", "units")).alias("sold")
-    return reduce(DataFrame.unionByName, daily).groupBy("level", "series_id").agg(listed)
 
 
 def _scales(settings: DemandSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:

@@ -9,6 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.apps.catalogue import latest_items
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
@@ -27,12 +28,10 @@ def judge_profiles(events: DataFrame, items: DataFrame, user_profiles: DataFrame
     A user who bought of none or of all of them tells nothing and is left out.
     """
     days, settings = night.settings.evaluation.days, night.settings.apps.profiles
-    path = F.array_join("category", " > ")
-    category = items.groupBy("item_id").agg(F.max_by(path, "valid_from").alias("category"))
     bought = events.where("event_type = 'purchase' and not is_bot and not is_near_duplicate").where(
         (F.col("event_date") >= F.lit(night.as_of)) & (F.col("event_date") < F.date_add(F.lit(night.as_of), days))
     )
-    wanted = bought.join(category, on="item_id", how="inner").groupBy("user_id").agg(
+    wanted = bought.join(latest_items(items, "category"), on="item_id", how="inner").groupBy("user_id").agg(
         F.collect_set("category").alias("wanted")
     )  # fmt: skip
     default = user_profiles.where("is_default").select(

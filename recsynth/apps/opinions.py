@@ -11,6 +11,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from recsynth.apps.catalogue import latest_items
 from recsynth.apps.classify import classifier_in_use
 from recsynth.apps.review_sentiment import TASK, spoken_of, told, with_polarity
 from recsynth.apps.settings import OpinionSettings
@@ -79,10 +80,7 @@ def _voices(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, 
 
 def _of_entities(voices: DataFrame, items: DataFrame) -> DataFrame:
     """Each voice once for every entity that it speaks of: its item, the brand and category as last known, the shop."""
-    path = F.nullif(F.array_join("category", " > "), F.lit(""))
-    latest = items.groupBy("item_id").agg(
-        F.max_by("brand", "valid_from").alias("brand"), F.max_by(path, "valid_from").alias("category")
-    )
+    latest = latest_items(items, "brand", "category")
     known = voices.join(latest, on="item_id", how="left")
     kinds = {"item": F.col("item_id"), "brand": F.col("brand"), "category": F.col("category"), "shop": F.lit(SHOP)}
     columns = ["event_id", "topic", "day", "text", "label", "score", "is_repost"]

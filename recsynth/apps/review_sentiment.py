@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from recsynth.apps.classify import classifier_in_use, labelled
 from recsynth.apps.settings import SentimentSettings
 from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, fit_classifier, read_classifier, write_classifier
+from recsynth.apps.word_patterns import literal, whole_words
 from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.model.folder import check_folder
@@ -125,22 +125,6 @@ def readable(text: Column) -> Column:
     return F.when(folded.rlike(r"\p{L}"), F.substring(folded, 1, MOST_CHARS))
 
 
-def names(words: Sequence[str]) -> str:
-    """A Java regular expression that finds any of the words: whole ones where words have spaces between them.
-
-    >>> names(["fit", "尺寸"])
-    '(?i)(?<![\\\\p{L}\\\\p{N}])(?:\\\\Qfit\\\\E)(?![\\\\p{L}\\\\p{N}])|\\\\Q尺寸\\\\E'
-    """
-    spaced = [literal(w) for w in words if w.isascii()]
-    parts = [rf"(?i)(?<![\p{{L}}\p{{N}}])(?:{'|'.join(spaced)})(?![\p{{L}}\p{{N}}])"] if spaced else []
-    return "|".join([*parts, *(literal(w) for w in words if not w.isascii())])
-
-
-def literal(text: str) -> str:
-    """A Java regular expression of a text as it stands, whatever is in it."""
-    return "\\Q" + text.replace("\\E", "") + "\\E"
-
-
 def _labelled_texts(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     """Distinct (text, label) of reviews with both; a text under two labels has the more frequent, then the better."""
     label = stars_polarity(F.col("rating"), settings).alias("label")
@@ -194,7 +178,7 @@ def spoken_of(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
     base = reviews.select("event_id", "item_id", "day", stars, F.col("text").alias("whole"))
     whole = base.withColumn("aspect", F.lit(WHOLE)).withColumn("text", F.col("whole"))
     clauses = base.dropna(subset="whole").withColumn("text", F.explode(F.split(F.lower("whole"), _cuts(settings))))
-    named = [F.when(F.col("text").rlike(names(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w]
+    named = [F.when(F.col("text").rlike(whole_words(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w]
     about = F.array_compact(F.array(*named, F.lit(None).cast("string")))
     spoken = clauses.withColumn("text", F.trim("text")).withColumn("aspect", F.explode(about))
     columns = ("event_id", "item_id", "day", "stars", "aspect", "text")
@@ -204,7 +188,7 @@ def spoken_of(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
 
 def _cuts(settings: SentimentSettings) -> str:
     """A Java regular expression of what lies between two clauses."""
-    return "|".join(filter(None, (f"[{literal(settings.clause_marks)}]+", names(settings.clause_words))))
+    return "|".join(filter(None, (f"[{literal(settings.clause_marks)}]+", whole_words(settings.clause_words))))
 
 
 def _read(spoken: DataFrame, text_labels: DataFrame, best: Row, night: Night) -> dict[str, DataFrame]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.apps.review_sentiment import literal
+from recsynth.apps.catalogue import latest_items
+from recsynth.apps.next_category import next_categories
+from recsynth.apps.segments import SEGMENTS, scored, stability
 from recsynth.apps.settings import ProfileSettings
 from recsynth.apps.user_days import user_days
+from recsynth.apps.word_patterns import word_beginnings
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import USER_PROFILES
@@ -19,17 +20,7 @@ from recsynth.tables.output import USER_PROFILES
 DEFAULT = "*"
 """The user_id of the row that says what to assume of somebody of whom nothing is known."""
 PARTS = ("night", "morning", "afternoon", "evening")
-SEGMENTS = {
-    "champion": "bought lately, often and much",
-    "loyal": "buys often",
-    "promising": "bought lately, not often yet",
-    "at risk": "bought often, but not lately",
-    "asleep": "bought seldom and long ago",
-    "looker": "has looked and not bought",
-    "unknown": "nothing is known",
-}
-SMOOTHING = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-EVIDENCE, FIFTHS, LEAST_CHANCE = 3, 5, 1e-9
+EVIDENCE = 3
 
 
 def user_profiles(
@@ -51,48 +42,37 @@ def user_profiles(
     known = _facets(items, settings)
     facets = _shares(interactions, known).persist()
     days = user_days(events).persist()
-    scored = _scored(days, night, 0).persist()
-    chances = _next(interactions, window_interactions, window_labels, known, settings)
+    buyers = scored(days, night, 0).persist()
+    chances = next_categories(interactions, window_interactions, window_labels, known, settings)
     parts = [
         _interests(facets, settings), _of_kind(facets, "category", settings), _of_kind(facets, "brand", settings),
         _price_level(interactions, items), _rhythm(histories, night), _searches(histories, settings), chances,
     ]  # fmt: skip
     users = events.where("not is_bot and not is_near_duplicate").select("user_id").distinct()
-    base = users.join(scored, on="user_id", how="left")
+    base = users.join(buyers, on="user_id", how="left")
     table = reduce(lambda left, right: left.join(right, on="user_id", how="left"), parts, base)
     table = table.withColumn("segment", F.coalesce("segment", F.lit("looker"))).withColumn("is_default", F.lit(False))
     # Where nobody is known there is nothing to assume either.
     default = _default(facets, users.limit(1).select(F.lit(DEFAULT).alias("user_id")), settings)
     both = table.unionByName(default, allowMissingColumns=True)
     both = both.withColumn("summary", _summary())
-    stability = _stability(scored, _scored(days, night, 1), settings)
-    return {"user_profiles": both.select(*USER_PROFILES.column_names), "metrics": stability}
-
-
-def is_sensitive(text: Column, words: Sequence[str]) -> Column:
-    """Whether a word of the text begins with one of `words`, in whatever case; anywhere, where words have no spaces."""
-    ascii_words = [w for w in words if w.isascii()]
-    parts = [rf"(?i)(?<!\p{{L}})(?:{'|'.join(map(literal, ascii_words))})"] if ascii_words else []
-    pattern = "|".join([*parts, *(literal(w) for w in words if not w.isascii())])
-    return F.coalesce(text.rlike(pattern), F.lit(False)) if pattern else F.lit(False)
+    steady = stability(buyers, scored(days, night, 1))
+    return {"user_profiles": both.select(*USER_PROFILES.column_names), "metrics": steady}
 
 
 def _facets(items: DataFrame, settings: ProfileSettings) -> DataFrame:
     """Rows (item_id, kind, term): category, brand and attributes of each item as last known, but no sensitive ones."""
-    late = [F.max_by(c, "valid_from").alias(c) for c in ("category", "brand", "attributes")]
-    latest = items.groupBy("item_id").agg(*late)
-    category = F.array_join("category", " > ")
+    latest = latest_items(items, "category", "brand", "attributes")
     single = [
         latest.select("item_id", F.lit(kind).alias("kind"), term.alias("term"))
-        for kind, term in (("category", category), ("brand", F.col("brand")))
+        for kind, term in (("category", F.col("category")), ("brand", F.col("brand")))
     ]
     each = latest.select("item_id", F.explode("attributes").alias("kind", "term"))
     all_of_them = reduce(DataFrame.unionByName, [*single, each])
     plain = all_of_them.where("term is not null and trim(term) <> ''")
-    sensitive = is_sensitive(F.col("term"), settings.sensitive_words) | is_sensitive(
-        F.col("kind"), settings.sensitive_words
-    )
-    return plain.where(~sensitive).dropDuplicates(["item_id", "kind", "term"])
+    pattern = word_beginnings(settings.sensitive_words)
+    is_sensitive = F.col("term").rlike(pattern) | F.col("kind").rlike(pattern)
+    return (plain.where(~is_sensitive) if pattern else plain).dropDuplicates(["item_id", "kind", "term"])
 
 
 def _shares(interactions: DataFrame, known: DataFrame) -> DataFrame:
@@ -136,8 +116,7 @@ def _of_kind(facets: DataFrame, kind: str, settings: ProfileSettings) -> DataFra
 
 def _price_level(interactions: DataFrame, items: DataFrame) -> DataFrame:
     """`price_level`: where the prices of a user's items lie among those of their category: 0 cheapest, 1 dearest."""
-    late = [F.max_by(c, "valid_from").alias(c) for c in ("category", "price")]
-    latest = items.groupBy("item_id").agg(*late).dropna(subset="price")
+    latest = latest_items(items, "category", "price").dropna(subset="price")
     place = F.percent_rank().over(Window.partitionBy("category").orderBy("price"))
     alone = F.count("*").over(Window.partitionBy("category")) == 1
     placed = latest.withColumn("place", F.when(alone, 0.5).otherwise(place)).select("item_id", "place")
@@ -162,94 +141,13 @@ def _searches(histories: DataFrame, settings: ProfileSettings) -> DataFrame:
     event = histories.select("user_id", F.explode("events").alias("e")).where("e.event_type = 'search'")
     query = F.lower(F.trim(F.regexp_replace("e.query", r"\s+", " ")))
     asked = event.select("user_id", query.alias("query"), "e.ts").where("query <> ''")
-    asked = asked.where(~is_sensitive(F.col("query"), settings.sensitive_words))
+    pattern = word_beginnings(settings.sensitive_words)
+    asked = asked.where(~F.col("query").rlike(pattern)) if pattern else asked
     counted = asked.groupBy("user_id", "query").agg(F.count("*").alias("n"), F.max("ts").alias("last"))
     order = Window.partitionBy("user_id").orderBy(F.desc("n"), F.desc("last"), "query")
     best = counted.withColumn("place", F.row_number().over(order)).where(F.col("place") <= settings.searches)
     listed = F.sort_array(F.collect_list(F.struct("place", "query")))["query"]
     return best.groupBy("user_id").agg(listed.alias("top_searches"))
-
-
-def _scored(days: DataFrame, night: Night, days_ago: int) -> DataFrame:
-    """Buyers as of so many days before the night: recency, orders, spend, their fifths and the segment.
-
-    Fifths by approximate quantiles over all buyers (relative error 0.001): cut points, not ranks, so that one more
-    buyer moves nobody else.
-    """
-    as_of = night.as_of - timedelta(days=days_ago)
-    past = days.where((F.col("day") < F.lit(as_of)) & (F.col("lines") > 0))
-    buyers = past.groupBy("user_id").agg(
-        F.min(F.date_diff(F.lit(as_of), "day")).alias("recency_days"),
-        F.sum("orders").cast("bigint").alias("orders"), F.sum("spend").cast("double").alias("spend"),
-    )  # fmt: skip
-    at = [F.lit(k / FIFTHS) for k in range(1, FIFTHS)]
-    measured = ("recency_days", "orders", "spend")
-    row = buyers.agg(*(F.percentile_approx(m, F.array(*at), 1000).alias(m) for m in measured)).first()
-    cuts: dict[str, list[float]] = {m: (row and row[m]) or [] for m in measured}
-    score = {
-        m: reduce(lambda a, b: a + b, ((F.col(m) > F.lit(cut)).cast("int") for cut in cuts[m]), F.lit(1))
-        for m in measured
-    }
-    r, f, m = FIFTHS + 1 - score["recency_days"], score["orders"], score["spend"]
-    scored = buyers.withColumns({"recency_score": r, "frequency_score": f, "monetary_score": m})
-    late, often, much = F.col("recency_score") >= 3, F.col("frequency_score") >= 3, F.col("monetary_score") >= 3
-    segment = (
-        F.when(late & often & much, "champion").when(late & often, "loyal").when(late, "promising")
-        .when(often, "at risk").otherwise("asleep")
-    )  # fmt: skip
-    return scored.withColumn("segment", segment)
-
-
-def _next(
-    interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, known: DataFrame,
-    settings: ProfileSettings,
-) -> DataFrame:  # fmt: skip
-    """`next_categories` with chances: a user's shares of R, drawn towards the shop's as k units of weight would.
-
-    p(c | u) = (w_uc + k * p_c) / (w_u + k), a Dirichlet prior around the shop's shares; k is that of SMOOTHING under
-    which the purchases after the earlier cut-offs are likeliest.
-    """
-    of_item = known.where("kind = 'category'").select("item_id", F.col("term").alias("category"))
-    then = _weights(window_interactions.join(of_item, on="item_id", how="inner"), ["cutoff", "user_id"])
-    later = window_labels.join(of_item, on="item_id", how="inner").groupBy("cutoff", "user_id", "category")
-    bought = later.agg(F.sum("purchases").alias("n"))
-    shop = then.groupBy("cutoff", "category").agg(F.sum("w").alias("w"))
-    shop = shop.withColumn("usual", F.col("w") / F.sum("w").over(Window.partitionBy("cutoff"))).drop("w")
-    totals = then.select("cutoff", "user_id", "total").distinct()
-    seen = bought.join(totals, on=["cutoff", "user_id"], how="inner")
-    seen = seen.join(then.drop("total"), on=["cutoff", "user_id", "category"], how="left")
-    seen = seen.join(F.broadcast(shop), on=["cutoff", "category"], how="left").fillna(0.0, subset=["w", "usual"])
-    likely = [F.sum(F.col("n") * F.log(F.greatest(_drawn(k), F.lit(LEAST_CHANCE)))).alias(str(k)) for k in SMOOTHING]
-    found = seen.agg(*likely).first()
-    k = (
-        max(SMOOTHING, key=lambda k: round(found[str(k)], 6))
-        if found and found[str(SMOOTHING[0])] is not None
-        else 10.0
-    )
-    now = _weights(interactions.join(of_item, on="item_id", how="inner"), ["user_id"])
-    usual = now.groupBy("category").agg(F.sum("w").alias("w"))
-    usual = usual.withColumn("usual", F.col("w") / F.sum("w").over(Window.partitionBy(F.lit(0)))).drop("w")
-    # Every user against the categories that most of the shop's weight lies in: bounded by `categories`.
-    popular = usual.orderBy(F.desc(F.round("usual", 9)), "category").limit(settings.categories)
-    of_user = now.select("user_id", "total").distinct().crossJoin(F.broadcast(popular))
-    of_user = of_user.join(now.drop("total"), on=["user_id", "category"], how="left").fillna(0.0, subset=["w"])
-    listed = F.struct((-F.round(_drawn(k), 6)).alias("order"), "category", F.round(_drawn(k), 6).alias("probability"))
-    made = of_user.groupBy("user_id").agg(F.sort_array(F.collect_list(listed)).alias("next_categories"))
-    return made.withColumn("next_categories", _without_order())
-
-
-def _without_order() -> Column:
-    return F.transform("next_categories", lambda c: c.dropFields("order"))
-
-
-def _weights(met: DataFrame, key: list[str]) -> DataFrame:
-    """Rows of key, category, w and total: the weight of R in each category and in all."""
-    summed = met.groupBy(*key, "category").agg(F.sum("weight").alias("w"))
-    return summed.withColumn("total", F.sum("w").over(Window.partitionBy(*key)))
-
-
-def _drawn(k: float) -> Column:
-    return (F.col("w") + k * F.col("usual")) / (F.col("total") + k)
 
 
 def _default(facets: DataFrame, row: DataFrame, settings: ProfileSettings) -> DataFrame:
@@ -264,7 +162,8 @@ def _default(facets: DataFrame, row: DataFrame, settings: ProfileSettings) -> Da
         made = made.crossJoin(top.agg(F.map_from_entries(pairs).alias(f"{kind}_shares")))
     shop = made.select(F.explode("category_shares").alias("category", "probability"))
     listed = F.sort_array(F.collect_list(F.struct((-F.col("probability")).alias("order"), "category", "probability")))
-    following = shop.agg(listed.alias("next_categories"))
+    plain = F.transform(listed, lambda c: c.dropFields("order"))
+    following = shop.agg(plain.alias("next_categories"))
     following = following.select(
         F.transform("next_categories", lambda c: c.dropFields("order")).alias("next_categories")
     )
@@ -285,40 +184,3 @@ def _summary() -> Column:
     likely = F.concat(F.lit(" Next most likely: "), F.get("next_categories", F.lit(0))["category"], F.lit("."))
     said = [F.when(F.col("orders").isNotNull(), bought), F.when(F.size("interests") > 0, likes), price, likely]
     return F.concat(first, *(F.coalesce(part, F.lit("")) for part in said))
-
-
-def _stability(now: DataFrame, before: DataFrame, settings: ProfileSettings) -> DataFrame:
-    """The adjusted Rand index between tonight's segments and those a day before, as a row of ops.metrics."""
-    spark = now.sparkSession
-    both = now.select("user_id", F.col("segment").alias("a")).join(
-        before.select("user_id", F.col("segment").alias("b")), on="user_id", how="inner"
-    )
-    pairs = [(r.a, r.b, r["n"]) for r in both.groupBy("a", "b").agg(F.count("*").alias("n")).collect()]
-    if not pairs:
-        return spark.createDataFrame([], METRICS.schema)
-    value, users = adjusted_rand(pairs), sum(n for *_, n in pairs)
-    row = ("user_profiles", "adjusted_rand_index", "segments", "day before", value, None, None, users)
-    return spark.createDataFrame([row], METRICS.schema)
-
-
-def adjusted_rand(pairs: Sequence[tuple[str, str, int]]) -> float:
-    """Adjusted Rand index (Hubert and Arabie, 1985) of rows (segment, other segment, users): 1 where both agree.
-
-    From the counts of pairs, which fit on the driver; scikit-learn's takes a label for every user.
-
-    >>> adjusted_rand([("x", "a", 2), ("y", "b", 3)])
-    1.0
-    """
-
-    def twos(counts: Sequence[int]) -> float:
-        return sum(n * (n - 1) / 2 for n in counts)
-
-    rows: dict[str, int] = {}
-    columns: dict[str, int] = {}
-    for a, b, n in pairs:
-        rows[a], columns[b] = rows.get(a, 0) + n, columns.get(b, 0) + n
-    of_pairs, of_rows, of_columns = twos([n for *_, n in pairs]), twos([*rows.values()]), twos([*columns.values()])
-    everyone = twos([sum(rows.values())])
-    expected = of_rows * of_columns / everyone if everyone else 0.0
-    most = (of_rows + of_columns) / 2
-    return 1.0 if most == expected else (of_pairs - expected) / (most - expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogFormatter
+
+# Dates as text are meant as places in order: a line of the log for each plot of them tells nothing.
+logging.getLogger("matplotlib.category").setLevel(logging.WARNING)
 
 INK, ACCENT, QUIET = "#5b6470", "#c2552d", "#8fa3b8"
 _STYLE: dict[Any, Any] = {

@@ -11,7 +11,9 @@ import pytest
 from pydantic import ValidationError
 from pyspark.sql import DataFrame, SparkSession
 
-from recsynth.apps.demand_forecast import demand_forecast, units_by_day
+from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.demand_models import QuantileTrees
+from recsynth.apps.demand_series import units_by_day
 from recsynth.apps.settings import DemandSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
@@ -130,8 +132,25 @@ def test_nothing_of_later_days_of_bots_or_of_double_clicks_counts_and_order_does
 def test_units_are_summed_by_day_and_a_line_without_a_quantity_is_one(spark: SparkSession) -> None:
     rows = [("u", "a", "purchase", before(1), 3), ("v", "a", "purchase", before(1), None),
             ("u", "a", "purchase", before(280), 2), ("u", "a", "purchase", before(281), 9)]  # fmt: skip
-    found = {(r.item_id, r.day): (r.units, r.lines) for r in units_by_day(events(spark, rows), 40, at()).collect()}
+    counted = units_by_day(events(spark, rows), AS_OF - timedelta(weeks=40), AS_OF)
+    found = {(r.item_id, r.day): (r.units, r.lines) for r in counted.collect()}
     assert found == {("a", 279): (4, 2), ("a", 0): (2, 1)}
+
+
+def test_the_driver_learns_from_no_more_rows_than_it_is_said_to(
+    spark: SparkSession, sold: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[int] = []
+    fit = QuantileTrees.fit
+
+    def counted(x: np.ndarray, *rest: Any) -> QuantileTrees:
+        learned.append(len(x))
+        return fit(x, *rest)
+
+    monkeypatch.setattr(QuantileTrees, "fit", counted)
+    found = demand_forecast(sold, catalogue(spark), at(max_rows=120))
+    assert found.where("level = 'item'").select("interval_by").distinct().count() == 1
+    assert learned == [120, 120, 120], "weeks, days, lead time: of 160 items at an origin, and their steps"
 
 
 def test_a_shop_too_young_to_look_back_gets_counts_of_poisson(spark: SparkSession) -> None:

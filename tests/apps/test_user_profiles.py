@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from sklearn.metrics import adjusted_rand_score
 
-from recsynth.apps.user_profiles import DEFAULT, adjusted_rand, user_profiles
+from recsynth.apps.segments import adjusted_rand
+from recsynth.apps.user_profiles import DEFAULT, user_profiles
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
@@ -141,6 +142,14 @@ def test_the_next_category_draws_towards_the_shop_as_far_as_earlier_purchases_as
     assert true_to_themselves["Kitchen > Mugs"] > 0.97
     assert strangers["Kitchen > Mugs"] < 0.6
     assert min(strangers.values()) > 0
+
+
+def test_lists_are_no_longer_than_they_are_said_to_be(spark: SparkSession) -> None:
+    short = at(interests=1, shares=1, searches=1, categories=2)
+    rows = {r.user_id: r for r in made(spark, short)["user_profiles"].collect()}
+    bob, ann = rows["bob"], rows["ann"]
+    assert [len(x) for x in (bob.interests, bob.category_shares, bob.brand_shares, bob.next_categories)] == [1, 1, 1, 2]
+    assert ann.top_searches == ["red mug"]
 
 
 def test_segments_are_cut_by_fifths_and_compared_with_the_day_before(spark: SparkSession) -> None:
