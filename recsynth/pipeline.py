@@ -8,7 +8,9 @@ from recsynth.apps.judge_profiles import judge_profiles
 from recsynth.apps.judge_propensity import judge_propensity
 from recsynth.apps.opinions import opinions
 from recsynth.apps.propensity import purchase_propensity
-from recsynth.apps.review_sentiment import review_sentiment, sentiment_model
+from recsynth.apps.read_texts import label_texts, teach_texts
+from recsynth.apps.review_sentiment import review_sentiment
+from recsynth.apps.service_answers import service_answers
 from recsynth.apps.user_profiles import user_profiles
 from recsynth.bronze.land import land
 from recsynth.candidates.candidates import candidates
@@ -34,7 +36,7 @@ from recsynth.synthesis.gate import gate
 from recsynth.synthesis.synthesise import synthesise
 from recsynth.training.train import train
 
-ALL_TIME = frozenset({"silver.events", "silver.item_records"})
+ALL_TIME = frozenset({"silver.events", "silver.item_records", "silver.tickets", "silver.policies"})
 ALL_NIGHTS = frozenset({"model.models"})
 ALL_CLASSIFIERS = frozenset({"model.classifiers"})
 
@@ -42,14 +44,36 @@ STAGES: tuple[Stage, ...] = (
     Stage("land", ("bronze.landed_files", "bronze.rows"), ("bronze.landed_files", "bronze.rows"), land),
     Stage(
         "clean",
-        ("bronze.rows", "bronze.landed_files", "silver.cleaned_files", "silver.events", "silver.item_records"),
-        ("silver.events", "silver.item_records", "silver.quarantine", "silver.cleaned_files"),
+        (
+            "bronze.rows",
+            "bronze.landed_files",
+            "silver.cleaned_files",
+            "silver.events",
+            "silver.item_records",
+            "silver.tickets",
+            "silver.policies",
+        ),
+        (
+            "silver.events",
+            "silver.item_records",
+            "silver.tickets",
+            "silver.policies",
+            "silver.quarantine",
+            "silver.cleaned_files",
+        ),
         clean,
         sees_future=ALL_TIME,
     ),
     Stage(
         "account",
-        ("bronze.landed_files", "silver.events", "silver.item_records", "silver.quarantine"),
+        (
+            "bronze.landed_files",
+            "silver.events",
+            "silver.item_records",
+            "silver.tickets",
+            "silver.policies",
+            "silver.quarantine",
+        ),
         ("ops.metrics",),
         account,
         sees_future=ALL_TIME,
@@ -65,16 +89,23 @@ STAGES: tuple[Stage, ...] = (
     Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
-        "sentiment_model",
-        ("silver.reviews", "model.classifiers"),
+        "teach_texts",
+        ("silver.reviews", "silver.tickets", "model.classifiers"),
         ("model.classifiers", "ops.metrics"),
-        sentiment_model,
+        teach_texts,
+        sees_nights=ALL_CLASSIFIERS,
+    ),
+    Stage(
+        "label_texts",
+        ("silver.reviews", "silver.tickets", "model.classifiers", "model.text_labels"),
+        ("model.text_labels",),
+        label_texts,
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage(
         "review_sentiment",
         ("silver.reviews", "model.classifiers", "model.text_labels"),
-        ("model.text_labels", "output.review_sentiment", "ops.metrics"),
+        ("output.review_sentiment", "ops.metrics"),
         review_sentiment,
         sees_nights=ALL_CLASSIFIERS,
     ),
@@ -83,6 +114,20 @@ STAGES: tuple[Stage, ...] = (
         ("silver.reviews", "silver.items", "model.classifiers", "model.text_labels"),
         ("output.opinion_trends", "output.opinion_alerts"),
         opinions,
+        sees_nights=ALL_CLASSIFIERS,
+    ),
+    Stage(
+        "service_answers",
+        (
+            "silver.tickets",
+            "silver.policies",
+            "silver.events",
+            "silver.items",
+            "model.classifiers",
+            "model.text_labels",
+        ),
+        ("output.service_answers", "ops.metrics"),
+        service_answers,
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from recsynth.section import Section
 from recsynth.settings import Settings
-from recsynth.source import REQUIRED, EventColumn, ItemColumn, SourceSettings
+from recsynth.source import COLUMNS, REQUIRED, SourceSettings
 from recsynth.tables.silver import EVENT_TYPES
 
 # What the examples say is checked by tests/test_conf.py; words in angle brackets are filled in by `page`.
@@ -82,11 +82,16 @@ not_postage = "StockCode <> 'POST'"
 title = "Description"
 ```
 
-- `kind = "events"`: needs <events>. All columns: <event_columns>. `event_type` is, after `event_types`, one of
+- `kind = "events"`: needs <events>. All columns: <events columns>. `event_type` is, after `event_types`, one of
   <event_types>. Without `event_id` a row is known by its content: the same row twice is one event with `copies` = 2.
-- `kind = "items"`: needs <items>. All columns: <item_columns>. `category` is an array, `attributes` a map:
+- `kind = "items"`: needs <items>. All columns: <items columns>. `category` is an array, `attributes` a map:
   `split(category, ' > ')`, `map('colour', colour)`. `seen_date` is the day on which the record held; without it, the
   day on which the run started that cleaned the file, so a backfill does not see it.
+- `kind = "tickets"`: needs <tickets>. All columns: <tickets columns>. A later row of the same ticket, say with its
+  answer, takes the place of the earlier one. `answer` and `intent` count as known from `answered_at` on; without it,
+  from `ts` on, so map it if an agent writes them later.
+- `kind = "policies"`: needs <policies>. All columns: <policies columns>. What the shop tells everybody; `seen_date` as
+  for items.
 - `item_columns` (events only): the same item columns, from event rows; the record is dated by its event.
 - `_path` in an expression is the file's path below the landing folder: `regexp_extract(_path, '([0-9-]{10})', 1)`.
 - CSV and Parquet files must have every column that an expression names, unless `optional` lists it; else the run ends
@@ -102,10 +107,8 @@ title = "Description"
 def page() -> str:
     """The whole of conf/README.md: how configuration works, then a table of each section."""
     words = {
-        "events": _code(REQUIRED["events"]),
-        "items": _code(REQUIRED["items"]),
-        "event_columns": _code(get_args(EventColumn)),
-        "item_columns": _code(get_args(ItemColumn)),
+        **{kind: _code(required) for kind, required in REQUIRED.items()},
+        **{f"{kind} columns": _code(get_args(columns)) for kind, columns in COLUMNS.items()},
         "event_types": _code(EVENT_TYPES),
     }
     head = HEAD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -17,24 +17,33 @@ ItemColumn = Literal[
     "attributes", "image_path", "available",
 ]  # fmt: skip
 
+TicketColumn = Literal[
+    "ticket_id", "user_id", "ts", "question", "answer", "answered_at", "intent", "order_id", "item_id"
+]  # fmt: skip
+PolicyColumn = Literal["policy_id", "seen_date", "title", "text"]
+
 # In an expression: the file's path below the landing folder.
 PATH = "_path"
 
-REQUIRED = {"events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title")}
+REQUIRED = {
+    "events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title"),
+    "tickets": ("ticket_id", "ts", "question"), "policies": ("policy_id", "text"),
+}  # fmt: skip
+COLUMNS = {"events": EventColumn, "items": ItemColumn, "tickets": TicketColumn, "policies": PolicyColumn}
 
 
 class SourceSettings(Section):
     """One kind of file or table that a shop delivers, and the mapping from its columns to ours."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the source; part of every row's origin.")
-    kind: Literal["events", "items"] = Field(description="What a row of it is.")
+    kind: Literal["events", "items", "tickets", "policies"] = Field(description="What a row of it is.")
     format: Literal["csv", "jsonl", "parquet", "delta", "table"] = Field(description="How it is stored.")
     path: str = Field(description="Glob below the landing folder; for delta a folder, for table a catalogue name.")
     delimiter: str = Field(",", min_length=1, description="Between the fields of a CSV line.")
     encoding: str = Field("UTF-8", description="Character set of CSV files.")
     time_zone: str = Field("UTC", description="IANA zone of times that carry no offset.")
-    time_format: str = Field("", description="Spark datetime pattern of `ts`; empty: ISO 8601.")
-    columns: dict[EventColumn | ItemColumn, str] = Field(
+    time_format: str = Field("", description="Spark datetime pattern of times; empty: ISO 8601.")
+    columns: dict[EventColumn | ItemColumn | TicketColumn | PolicyColumn, str] = Field(
         description="Our column to a Spark SQL expression over theirs, all text."
     )
     item_columns: dict[ItemColumn, str] = Field(
@@ -58,8 +67,12 @@ class SourceSettings(Section):
         missing = [c for c in REQUIRED[self.kind] if c not in self.columns]
         if missing:
             raise ValueError(f"source {self.name}: expected an expression for {', '.join(missing)}, found none")
-        if self.kind == "items" and self.item_columns:
-            raise ValueError(f"source {self.name}: expected item_columns for kind events alone, found kind items")
+        if self.kind != "events" and self.item_columns:
+            raise ValueError(f"source {self.name}: expected item_columns for kind events alone, found kind {self.kind}")
+        strange = sorted(set(self.columns) - set(get_args(COLUMNS[self.kind])))
+        if strange:
+            known = ", ".join(get_args(COLUMNS[self.kind]))
+            raise ValueError(f"source {self.name}: expected columns of {self.kind} ({known}), found {strange[0]}")
         return self
 
     @property

@@ -27,7 +27,7 @@ from recsynth.tables.gold import (
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
-from recsynth.tables.silver import REVIEWS
+from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
@@ -38,7 +38,7 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
-    "review_sentiment", "opinions", "demand_forecast", "user_profiles",
+    "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers",
 )  # fmt: skip
 
 
@@ -106,6 +106,14 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         "reviews": table(spark, REVIEWS, [
             {"event_id": f"r{n}", "user_id": u, "item_id": "i0", "ts": past, "rating": 1.0 + 2 * n, "text": "red. fits"}
             for n, u in enumerate(USERS)
+        ]),
+        "tickets": table(spark, TICKETS, [
+            {"source": "s", "ticket_id": f"t{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1), "item_id": "i0",
+             "question": f"How long may I return it, number {n}?", "copies": 1} for n, u in enumerate(USERS)
+        ]),
+        "policies": table(spark, POLICIES, [
+            {"source": "s", "policy_id": "returns", "text_hash": "h", "seen_date": AS_OF - timedelta(days=9),
+             "title": "Returns", "text": "Anything can be returned within 30 days. Put it into its box.", "copies": 1}
         ]),
         "classifiers": table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF)),
         "text_labels": table(spark, TEXT_LABELS, []),

@@ -52,6 +52,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.opinion_alerts": {"topic": "all", "entity_kind": "item", "entity": "x", "raised": WHOLE, "began": WHOLE,
                               "last_day": WHOLE, "negatives": 9, "texts": 9, "expected": 0.5, "chance": 1e-6,
                               "event_ids": ["e"], "sentences": ["Broke."]},
+    "output.service_answers": {"source": "s", "ticket_id": "t", "asked_at": AT, "question": "Where?", "intent": "where",
+                               "confidence": 0.9, "decision": "composed", "answer": "Here.",
+                               "sentences": [("Here.", "policy", "p")], "passages": [], "reason": "Found.",
+                               "is_answered": False},
     "output.demand_forecast": {"level": "item", "series_id": "x", "grain": "lead", "start": WHOLE, "days": 14,
                                "expected": 2.0, "median": 2.0, "low_80": 1.0, "high_80": 4.0, "low_95": 0.0,
                                "high_95": 6.0, "stock_needed": 5.0, "model": "imapa", "interval_by": "trees"},
@@ -244,4 +248,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 10
+    assert [result.count() for result in results[2:]] == [1] * 11

@@ -7,10 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from recsynth.apps.text_classifier import TextClassifier, read_classifier, use_threads
+from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, read_classifier, use_threads
+from recsynth.model.folder import check_folder
+from recsynth.stage import Night
+from recsynth.tables.model import TEXT_LABELS
 
 LABELLED = "content_hash string, label string, probabilities map<string,double>, words array<string>"
 
@@ -20,6 +23,33 @@ def classifier_in_use(classifiers: DataFrame, task: str) -> Row | None:
     newest = classifiers.where((F.col("task") == task) & F.col("is_champion"))
     found = newest.orderBy(F.desc("run_date"), "model_version").take(1)
     return found[0] if found else None
+
+
+def labels_by(best: Row | None, text_labels: DataFrame) -> DataFrame | None:
+    """What the classifier `best` says: content_hash, label, probabilities, words; None where there is no classifier."""
+    if best is None:
+        return None
+    return text_labels.where(F.col("model_version") == best.model_version).drop("model_version")
+
+
+def read_texts(texts: DataFrame, text_labels: DataFrame, best: Row, batch_size: int, night: Night) -> DataFrame:
+    """Rows of model.text_labels for the (content_hash, text) that the classifier `best` had not read yet.
+
+    Raises ModelError where its folder is not what its manifest says.
+    """
+    distinct = texts.dropna(subset="text").select("content_hash", "text").dropDuplicates(["content_hash"])
+    known = text_labels.where(F.col("model_version") == best.model_version)
+    unread = distinct.join(known, on="content_hash", how="left_anti")
+    folder: Path = night.models.parent / best.path
+    check_folder(folder)  # One clear error here, not one from each worker.
+    new = labelled(unread, folder, batch_size, night.settings.inference.threads)
+    return new.withColumn("model_version", F.lit(best.model_version)).select(*TEXT_LABELS.column_names)
+
+
+def readable(text: Column) -> Column:
+    """A text as the classifier reads it, white space folded and cut; null where there is no letter in it."""
+    folded = F.trim(F.regexp_replace(F.substring(text, 1, 4 * MOST_CHARS), r"[\p{Cntrl}\s]+", " "))
+    return F.when(folded.rlike(r"\p{L}"), F.substring(folded, 1, MOST_CHARS))
 
 
 def labelled(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> DataFrame:

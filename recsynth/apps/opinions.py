@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
-from recsynth.apps.classify import classifier_in_use
-from recsynth.apps.review_sentiment import TASK, spoken_of, told, with_polarity
+from recsynth.apps.classify import classifier_in_use, labels_by
+from recsynth.apps.review_sentiment import TASK, spoken_lately, with_polarity
 from recsynth.apps.settings import OpinionSettings
 from recsynth.apps.surges import surges
 from recsynth.stage import Frames, Night
@@ -32,9 +32,9 @@ def opinions(
 ) -> Frames:
     """Texts counted by topic, entity and day, and alerts on surges of negative ones.
 
-    Reads silver.reviews, silver.items, model.classifiers and model.text_labels (what review_sentiment has read
-    tonight); writes output.opinion_trends and output.opinion_alerts. A topic is an aspect, or `all`; an entity an item,
-    a brand, a category or the shop. The same text on an item within fold_days, by whomever, is one text and a repost.
+    Reads silver.reviews, silver.items, model.classifiers and model.text_labels; writes output.opinion_trends and
+    output.opinion_alerts. A topic is an aspect, or `all`; an entity an item, a brand, a category or the shop. The
+    same text on an item within fold_days, by whomever, is one text and a repost.
     """
     settings, spark = night.settings.apps.opinions, reviews.sparkSession
     if not settings.enabled:
@@ -59,12 +59,8 @@ def looked_at(settings: OpinionSettings) -> int:
 def _voices(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night, days: int) -> DataFrame:
     """One row per (text, topic): event_id, item_id, topic, day, text, label, score, is_repost."""
     settings, apps = night.settings.apps.opinions, night.settings.apps
-    recent = reviews.where(F.col("ts") >= F.lit(night.cutoff_before(days))).where("item_id is not null")
-    said = spoken_of(told(recent, night.settings.shop_time_zone), apps.sentiment)
-    best = classifier_in_use(classifiers, TASK)
-    read = text_labels.where(F.col("model_version") == best.model_version) if best else None
-    labels = None if read is None else read.drop("model_version").dropDuplicates(["content_hash"])
-    polar = with_polarity(said, labels, apps.sentiment).dropna(subset="label")
+    labels = labels_by(classifier_in_use(classifiers, TASK.name), text_labels)
+    polar = with_polarity(spoken_lately(reviews, days, night), labels, apps.sentiment).dropna(subset="label")
     # A review has one voice on a topic, however many of its clauses name it.
     strongest = F.max_by(F.struct("label", "score", "text"), F.struct(F.abs("score"), "content_hash"))
     voice = polar.groupBy("event_id", "item_id", "day", F.col("aspect").alias("topic")).agg(strongest.alias("v"))

@@ -76,19 +76,25 @@ ASPECTS = {
 }
 
 
-class SentimentSettings(Section):
-    """What reviews say of items."""
+class TeachingSettings(Section):
+    """How a classifier of the shop's own texts is taught."""
 
-    enabled: bool = Field(True, description="Whether reviews are read at all; the tables are empty otherwise.")
-    positive_stars: float = Field(4, gt=1, le=5, description="Least stars of a positive review.")
-    negative_stars: float = Field(2, ge=1, lt=5, description="Most stars of a negative review; between, it is neutral.")
     min_each: int = Field(
-        20, ge=4, description="Labelled texts of each polarity that a classifier needs; else stars alone are read."
+        20, ge=4, description="Texts of a label that a classifier needs; it does not know a label of fewer."
     )
     max_texts: int = Field(
         20_000, ge=1, description="About how many labelled texts the driver learns from, and judges by; drawn by hash."
     )
     retrain_days: int = Field(7, ge=1, description="Days after which a new classifier challenges the one in use.")
+    classifier: ClassifierSettings = Field(default_factory=ClassifierSettings, description="How texts are classified.")
+
+
+class SentimentSettings(TeachingSettings):
+    """What reviews say of items; while a polarity has fewer than `min_each` texts, stars alone are read."""
+
+    enabled: bool = Field(True, description="Whether reviews are read at all; the tables are empty otherwise.")
+    positive_stars: float = Field(4, gt=1, le=5, description="Least stars of a positive review.")
+    negative_stars: float = Field(2, ge=1, lt=5, description="Most stars of a negative review; between, it is neutral.")
     history_days: int = Field(90, ge=1, description="Days before the as-of date that the table tells of.")
     trend_days: int = Field(28, ge=1, description="Days whose mean is compared with that of as many before.")
     contradiction: float = Field(
@@ -109,7 +115,6 @@ class SentimentSettings(Section):
     aspects: dict[str, list[str]] = Field(
         default_factory=lambda: ASPECTS, description="Aspect to the words that name it, in lower case, any language."
     )
-    classifier: ClassifierSettings = Field(default_factory=ClassifierSettings, description="How texts are classified.")
 
 
 class DemandSettings(Section):
@@ -201,6 +206,44 @@ class ProfileSettings(Section):
     )
 
 
+class IntentClassifierSettings(ClassifierSettings):
+    """How questions are classified; the encoder, as it came, also finds passages."""
+
+    epochs: int = Field(6, ge=0, description="Passes over the labelled texts; 0: words alone, no language model.")
+    max_tokens: int = Field(64, ge=8, description="Tokens of a text that the language model reads.")
+
+
+class ServiceSettings(TeachingSettings):
+    """What customers ask, and what to answer."""
+
+    enabled: bool = Field(True, description="Whether questions are answered at all; the tables are empty otherwise.")
+    min_each: int = Field(
+        8, ge=4, description="Questions of an intent that a classifier needs; it does not know an intent of fewer."
+    )
+    classifier: IntentClassifierSettings = Field(
+        default_factory=IntentClassifierSettings, description="How questions are classified and passages found."
+    )
+    shown_days: int = Field(7, ge=1, description="Days before the as-of date whose questions are answered.")
+    least_confidence: float = Field(
+        0.5, ge=0, lt=1, description="Calibrated chance of its intent below which a question gets no template."
+    )
+    out_of_scope: list[str] = Field(
+        default_factory=lambda: ["other", "oos", "out_of_scope"],
+        description="Intents by which agents say that a question is none of the shop's, or has no ready answer.",
+    )
+    least_customers: int = Field(
+        5, ge=2, description="Customers who must have got an answer before it is a template; fewer: it is personal."
+    )
+    templates_each: int = Field(3, ge=1, description="Most templates of an intent.")
+    max_passages: int = Field(2000, ge=1, description="Most policies in which answers are looked for.")
+    passages: int = Field(5, ge=1, description="Passages of a question that are looked at and shown.")
+    least_similarity: float = Field(
+        0.4, ge=-1, le=1, description="Cosine of a sentence and the question below which the sentence is no answer."
+    )
+    similarity_margin: float = Field(0.1, ge=0, description="How far below the best one a further sentence may be.")
+    sentences: int = Field(3, ge=1, description="Most sentences of a composed answer.")
+
+
 class AppsSettings(Section):
     """The applications."""
 
@@ -211,3 +254,4 @@ class AppsSettings(Section):
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")
     profiles: ProfileSettings = Field(default_factory=ProfileSettings, description="Who each customer is.")
+    service: ServiceSettings = Field(default_factory=ServiceSettings, description="Intents and answers.")

@@ -19,6 +19,7 @@ from recsynth.report.opinions import opinions
 from recsynth.report.profiles import profiles
 from recsynth.report.propensity import propensity
 from recsynth.report.sentiment import sentiment
+from recsynth.report.service import service
 from recsynth.report.synthesis import synthesis
 from recsynth.stage import Night
 
@@ -41,7 +42,8 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
         "profiles": profiles(tables, metrics), "propensity": propensity(tables, metrics),
         "sentiment": sentiment(tables, metrics),
-        "opinions": opinions(tables), "demand": demand(tables, metrics), "synthesis": synthesis(tables),
+        "opinions": opinions(tables), "service": service(tables, metrics),
+        "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"

@@ -40,7 +40,7 @@ def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[st
     order = (F.expr("round(score * ln(1 + reviews), 1)"), F.col("sentence").isNull(), F.col("item_id"))
     worst = of_item.where("score < 0").orderBy(*order).limit(LINES)
     lines = worst.join(titles, on="item_id", how="left").orderBy(*order)
-    judged = metrics[metrics["stage"] == "sentiment_model"]
+    judged = metrics[(metrics["stage"] == "teach_texts") & (metrics["segment"] == "sentiment")]
     return {
         "weeks": Markup(plots.lines(weeks, "week", "reviews a week")),
         "aspects": aspects.to_dict("records"),

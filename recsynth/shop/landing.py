@@ -15,7 +15,9 @@ from pyspark.sql import functions as F
 from recsynth.errors import InputError
 from recsynth.shop.catalogue import catalogue, described, snapshot
 from recsynth.shop.catalogue_dirt import soiled
+from recsynth.shop.conversations import ticket_lines
 from recsynth.shop.dirt import bot_events, landed
+from recsynth.shop.questions import POLICIES
 from recsynth.shop.sessions import User
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.shelves import stock
@@ -31,7 +33,9 @@ _COLUMNS = [("event_id", pa.string()), ("user_id", pa.string()), ("file_day", pa
 
 
 def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Path) -> None:
-    """Write `<landing>/events/<day>/*.jsonl`, `<landing>/items/<day>.csv` (weekly) and `<landing>_truth/`.
+    """Write the files of a shop below `<landing>` and what was planted in them to `<landing>_truth/`.
+
+    `events/<day>/*.jsonl`, `tickets/<day>/*.jsonl`, `items/<day>.csv` (weekly) and `policies/<day>.csv` (once).
 
     The files are the same for the same seed whatever the number of partitions. They appear under their
     name once all are written. Raises InputError if the landing folder exists and is not empty.
@@ -42,12 +46,16 @@ def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Pa
     for folder in (part, truth):
         shutil.rmtree(folder, ignore_errors=True)
     lines = event_lines(spark, settings, seed).persist()
+    asked = ticket_lines(lines, settings, seed).persist()
     try:
-        _write_events(lines, settings, part / "events")
+        _write_lines(lines.withColumn("id", F.col("event_id")), settings, part / "events")
+        _write_lines(asked.withColumn("id", F.col("ticket_id")), settings, part / "tickets")
         soiled_rows = _write_items(settings, seed, part / "items")
-        write_truth(lines, soiled_rows, settings, seed, truth)
+        _write_policies(settings, part / "policies")
+        write_truth(lines, asked, soiled_rows, settings, seed, truth)
     finally:
         lines.unpersist()
+        asked.unpersist()
     if landing.exists():
         landing.rmdir()
     part.rename(landing)
@@ -82,9 +90,9 @@ def event_lines(spark: SparkSession, settings: ShopSettings, seed: int) -> DataF
     return spark.range(0, total, 1, tasks).mapInArrow(draw, LINES)
 
 
-def _write_events(lines: DataFrame, settings: ShopSettings, folder: Path) -> None:
+def _write_lines(lines: DataFrame, settings: ShopSettings, folder: Path) -> None:
     """One folder a day, `files_per_day` files in it; lines lie in the order of a hash, as of many servers."""
-    piece = F.pmod(F.xxhash64("event_id", "line"), F.lit(settings.files_per_day)).cast("int").alias("piece")
+    piece = F.pmod(F.xxhash64("id", "line"), F.lit(settings.files_per_day)).cast("int").alias("piece")
     spread = lines.select("line", F.col("file_day").alias("day"), F.xxhash64("line").alias("order"), piece)
     tasks = 2 * lines.sparkSession.sparkContext.defaultParallelism
     ordered = spread.repartition(tasks, "day", "piece").sortWithinPartitions("day", "piece", "order", "line")
@@ -95,6 +103,14 @@ def _write_events(lines: DataFrame, settings: ShopSettings, folder: Path) -> Non
         named.mkdir(exist_ok=True)
         written.rename(named / f"{file:05d}.jsonl")
     shutil.rmtree(folder / "_written")
+
+
+def _write_policies(settings: ShopSettings, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    rows = [(name, title, text) for name, (title, text) in POLICIES[settings.language].items()]
+    pd.DataFrame(rows, columns=["policy_id", "title", "text"]).to_csv(
+        folder / f"{settings.date_of(0)}.csv", index=False
+    )
 
 
 def _write_items(settings: ShopSettings, seed: int, folder: Path) -> pd.DataFrame:

@@ -32,7 +32,7 @@ class ShopSettings(Section):
     items: int = Field(800, ge=20, description="Items in the catalogue by the last day.")
     days: int = Field(120, ge=1, description="Days that are simulated.")
     start: date = Field(date(2025, 1, 1), description="First day.")
-    language: Literal["en", "zh"] = Field("en", description="Language of catalogue, searches and reviews.")
+    language: Literal["en", "zh"] = Field("en", description="Language of all that is written.")
     sessions_per_day: float = Field(0.09, gt=0, description="Mean sessions of a customer in a day.")
     search_share: float = Field(0.6, ge=0, le=1, description="Sessions that begin with a search.")
     typo_share: float = Field(0.08, ge=0, le=1, description="Searches with a typing error.")
@@ -53,6 +53,14 @@ class ShopSettings(Section):
     bad_batches: int = Field(
         2, ge=0, description="Kinds of item that come faulty for some days: everyone who gets one complains."
     )
+    tickets_per_purchase: float = Field(
+        0.15, ge=0, le=1, description="Purchases after which someone asks the service; clicks do so 50 times rarer."
+    )
+    label_share: float = Field(0.8, ge=0, le=1, description="Answered questions whose intent the agent noted.")
+    letter_share: float = Field(
+        0.2, ge=0, le=1, description="Answers that an agent closed with the customer's order and street."
+    )
+    out_of_scope_share: float = Field(0.1, ge=0, le=1, description="Questions that no shop can answer.")
     files_per_day: int = Field(1, ge=1, description="Files in which a day's events land.")
     dirt: DirtSettings = Field(default_factory=DirtSettings, description="What is wrong with the data.")
 

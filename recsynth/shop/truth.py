@@ -24,7 +24,9 @@ BAD_BATCHES = "category string, first_day date, last_day date"
 ITEM_DEFECTS = "file_day int, item_id string, defect string"
 
 
-def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSettings, seed: int, folder: Path) -> None:
+def write_truth(
+    lines: DataFrame, asked: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSettings, seed: int, folder: Path
+) -> None:
     """Write one table for each thing that was planted.
 
     users: a user's tastes, kinds and materials by category. items: an item with its words, popularity,
@@ -32,7 +34,8 @@ def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSetti
     goods were faulty, with the days on which people complained. sessions: an event and the
     session that it belongs to. searches: a search, the item that it sought and whether it was mistyped.
     defects: a line of the event files that is late, repeated or broken, with the reason.
-    item_defects: the same of the catalogue files. bots: a user who is none.
+    item_defects: the same of the catalogue files. tickets: a ticket, what it is about, the policy that tells of it
+    and the customer's order. ticket_defects: a broken line of the ticket files. bots: a user who is none.
     """
     spark = lines.sparkSession
     events = lines.where("defect in ('', 'late')")
@@ -45,6 +48,10 @@ def write_truth(lines: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSetti
         "searches": events.where("target is not null").select("event_id", "user_id", "target", "has_typo"),
         "defects": lines.where("defect <> ''").select("event_id", "user_id", "file_day", "defect"),
         "item_defects": spark.createDataFrame(soiled_rows, ITEM_DEFECTS),
+        "tickets": asked.where("defect = ''").select(
+            "ticket_id", "user_id", "intent", "policy", "is_out_of_scope", "order_id"
+        ),
+        "ticket_defects": asked.where("defect not in ('', 'answered')").select("ticket_id", "file_day", "defect"),
         "bots": events.where("user_id like 'B%'").groupBy("user_id").count().withColumnRenamed("count", "events"),
     }
     for name, table in tables.items():

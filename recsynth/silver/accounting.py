@@ -11,27 +11,27 @@ from recsynth.tables.ops import METRICS
 
 
 def account(
-    landed_files: DataFrame, events: DataFrame, item_records: DataFrame, quarantine: DataFrame, night: Night
-) -> DataFrame:
+    landed_files: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame,
+    quarantine: DataFrame, night: Night,
+) -> DataFrame:  # fmt: skip
     """Check landed = kept + duplicates + quarantined for each source, and write the counts as metrics.
 
-    Reads bronze.landed_files, silver.events, silver.item_records and silver.quarantine of all time; writes
-    ops.metrics. Raises AccountingError naming source and counts; InputError if there are events but none
-    before the as-of date.
+    Reads bronze.landed_files, silver.events, silver.item_records, silver.tickets, silver.policies and
+    silver.quarantine of all time; writes ops.metrics. Raises AccountingError naming source and counts; InputError
+    if there are events but none before the as-of date.
     """
     item_sources = [s.name for s in night.settings.sources if s.kind == "items"]
     parts = [
         landed_files.select("source", F.lit("landed").alias("part"), F.col("rows").alias("n")),
-        events.select("source", F.lit("kept"), F.lit(1)),
-        events.select("source", F.lit("duplicates"), F.col("copies") - 1),
         events.where("is_near_duplicate").select("source", F.lit("near_duplicates"), F.lit(1)),
         events.where("is_bot").select("source", F.lit("bots"), F.lit(1)),
         quarantine.select("source", F.lit("quarantined"), "copies"),
     ]
-    if item_sources:
-        records = item_records.where(F.col("source").isin(*item_sources))
-        parts += [records.select("source", F.lit("kept"), F.lit(1)),
-                  records.select("source", F.lit("duplicates"), F.col("copies") - 1)]  # fmt: skip
+    # Records that rows of events told are counted with those rows.
+    records = item_records.where(F.col("source").isin(*item_sources))
+    for kept in (events, records, tickets, policies):
+        parts += [kept.select("source", F.lit("kept"), F.lit(1)),
+                  kept.select("source", F.lit("duplicates"), F.col("copies") - 1)]  # fmt: skip
     rows = parts[0]
     for part in parts[1:]:
         rows = rows.union(part)

@@ -1,4 +1,4 @@
-"""Clean: rows that landed become typed events and item records, or are set aside with a reason."""
+"""Clean: rows that landed become typed events, item records, tickets and policies, or are set aside with a reason."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from recsynth.silver.activity import with_activity
 from recsynth.silver.records import item_rows, merged_records, sightings
 from recsynth.silver.rules import mapped, text, typed_events
+from recsynth.silver.tickets import merged_policies, merged_tickets, policy_rows, ticket_rows
 from recsynth.source import PATH, SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, QUARANTINE
@@ -17,14 +18,15 @@ from recsynth.tables.silver import CLEANED_FILES, EVENTS, QUARANTINE
 
 def clean(
     rows: DataFrame, landed_files: DataFrame, cleaned_files: DataFrame, events: DataFrame, item_records: DataFrame,
-    night: Night,
+    tickets: DataFrame, policies: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Clean the files that are not cleaned yet; nothing where there is none.
 
     Reads bronze.rows, bronze.landed_files and, to join the new rows to them, silver.cleaned_files,
-    silver.events and silver.item_records of all time; writes silver.events (days that were touched, whole),
-    silver.item_records, silver.quarantine and silver.cleaned_files. Every landed row is in exactly one of
-    events (in `copies`), item records (of item sources, in `copies`) and quarantine (in `copies`).
+    silver.events, silver.item_records, silver.tickets and silver.policies of all time; writes silver.events
+    (days that were touched, whole), silver.item_records, silver.tickets, silver.policies, silver.quarantine and
+    silver.cleaned_files. Every landed row is counted in the `copies` of exactly one row: of the table of its
+    source's kind, or of quarantine.
     """
     files = landed_files.join(cleaned_files, on="file_id", how="left_anti")
     if files.isEmpty():
@@ -34,6 +36,7 @@ def clean(
     typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, night)) for s in night.settings.sources]
     event_rows = [(s, t) for s, t in typed if s.kind == "events"]
     item_sources = [t for s, t in typed if s.kind == "items"]
+    asked, told = ([t for s, t in typed if s.kind == kind] for kind in ("tickets", "policies"))
     new_events = [_events(t.where("reason is null"), s, night) for s, t in event_rows]
     records = [sightings(t.where("reason is null"), night) for s, t in typed if s.kind == "items" or s.item_columns]
     verdicts = reduce(DataFrame.unionByName, [t.select("file_id", "source", "raw", "reason") for _, t in typed])
@@ -45,15 +48,24 @@ def clean(
         result["events"] = _touched_days(reduce(DataFrame.unionByName, new_events), events, night)
     if records or item_sources:
         result["item_records"] = merged_records(reduce(DataFrame.unionByName, records), item_records)
+    if asked:
+        result["tickets"] = merged_tickets(_good(asked), tickets)
+    if told:
+        result["policies"] = merged_policies(_good(told), policies)
     return result
 
 
 def _typed(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
     """Mapped and typed rows with `reason`; kept until the stage's tables are written, because four of them read it."""
-    silver = night.settings.silver
     columns = mapped(rows, source)
-    typed = typed_events(columns, source, silver) if source.kind == "events" else item_rows(columns, source, night)
-    return typed.persist()
+    if source.kind == "events":
+        return typed_events(columns, source, night.settings.silver).persist()
+    typed = {"items": item_rows, "tickets": ticket_rows, "policies": policy_rows}[source.kind]
+    return typed(columns, source, night).persist()
+
+
+def _good(typed: list[DataFrame]) -> DataFrame:
+    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), [t.where("reason is null") for t in typed])
 
 
 def _events(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.silver.rules import MALFORMED
+from recsynth.silver.rules import common_rules, first_broken
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import ITEM_RECORDS
@@ -22,14 +22,13 @@ def item_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFram
     price = F.col("i_price").cast("string") if "price" in source.columns else F.lit(None).cast("string")
     parsed = price.try_cast("decimal(18,4)")
     rules = [
-        F.when(F.col("is_malformed"), F.lit(MALFORMED)),
-        F.when(F.col("failed_filter").isNotNull(), F.concat(F.lit("filtered: "), F.col("failed_filter"))),
-        F.when(F.col("item_id").isNull(), F.lit("missing item_id")),
-        F.when(F.col("event_date").isNull(), F.lit("unparsable seen_date")),
-        F.when(parsed < 0, F.lit("negative price")),
-        F.when((F.trim(price) != "") & parsed.isNull(), F.lit("unparsable price")),
+        *common_rules(),
+        (F.col("item_id").isNull(), F.lit("missing item_id")),
+        (F.col("event_date").isNull(), F.lit("unparsable seen_date")),
+        (parsed < 0, F.lit("negative price")),
+        ((F.trim(price) != "") & parsed.isNull(), F.lit("unparsable price")),
     ]
-    return rows.withColumn("reason", F.coalesce(*rules))
+    return rows.withColumn("reason", first_broken(rules))
 
 
 def sightings(rows: DataFrame, night: Night) -> DataFrame:

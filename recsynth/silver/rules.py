@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -35,7 +36,7 @@ def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
 
 def typed_events(rows: DataFrame, source: SourceSettings, silver: SilverSettings) -> DataFrame:
     """Typed event columns and `reason`: the first rule that the row breaks, null where it is good."""
-    rows = rows.select("*", *(F.lit(None).cast("string").alias(f"m_{c}") for c in _absent(rows)))
+    rows = with_every(rows, ("event_id", "event_type", "ts", *TEXTS, *PARSED))
     words = (
         F.create_map(*(F.lit(x) for pair in source.event_types.items() for x in pair)) if source.event_types else None
     )
@@ -46,7 +47,7 @@ def typed_events(rows: DataFrame, source: SourceSettings, silver: SilverSettings
         **{name: text(name) for name in TEXTS},
         **{name: F.expr(f"try_cast(m_{name} as {type_})") for name, type_ in PARSED.items()},
     })  # fmt: skip
-    return rows.withColumn("reason", F.coalesce(*_event_rules(silver), F.lit(None).cast("string")))
+    return rows.withColumn("reason", first_broken(_event_rules(silver)))
 
 
 def text(name: str) -> Column:
@@ -55,9 +56,9 @@ def text(name: str) -> Column:
     return F.when(trimmed != "", trimmed)
 
 
-def utc(source: SourceSettings) -> Column:
-    """The event's time in UTC: as its offset says, else as the clock of the source's zone showed it."""
-    written = text("ts")
+def utc(source: SourceSettings, name: str = "ts") -> Column:
+    """A mapped time in UTC: as its offset says, else as the clock of the source's zone showed it."""
+    written = text(name)
     has_offset = written.rlike(r"(Z|[+-]\d\d:?\d\d)$")
     parsed = (
         F.try_to_timestamp(written, F.lit(source.time_format)) if source.time_format else F.try_to_timestamp(written)
@@ -65,16 +66,34 @@ def utc(source: SourceSettings) -> Column:
     return F.when(has_offset, parsed).otherwise(F.to_utc_timestamp(parsed, source.time_zone))
 
 
-def _event_rules(silver: SilverSettings) -> list[Column]:
-    is_search = F.col("event_type") == "search"
-    rules = [
+def with_every(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """The rows with every one of these mapped columns; what the source does not map is null."""
+    absent = [c for c in columns if f"m_{c}" not in rows.columns]
+    return rows.select("*", *(F.lit(None).cast("string").alias(f"m_{c}") for c in absent))
+
+
+def common_rules() -> list[tuple[Column, Column]]:
+    """What makes a row of any kind a bad one: it could not be read, or the source's own filters refuse it."""
+    return [
         (F.col("is_malformed"), F.lit(MALFORMED)),
         (F.col("failed_filter").isNotNull(), F.concat(F.lit("filtered: "), F.col("failed_filter"))),
+    ]
+
+
+def first_broken(rules: Sequence[tuple[Column, Column]]) -> Column:
+    """The reason of the first rule that a row breaks, else null."""
+    return F.coalesce(*(F.when(broken, reason) for broken, reason in rules), F.lit(None).cast("string"))
+
+
+def _event_rules(silver: SilverSettings) -> list[tuple[Column, Column]]:
+    is_search = F.col("event_type") == "search"
+    return [
+        *common_rules(),
         (F.col("user_id").isNull(), F.lit("missing user_id")),
         (F.col("item_id").isNull() & ~F.coalesce(is_search, F.lit(False)), F.lit("missing item_id")),
         (text("ts").isNull(), F.lit("missing ts")),
         (F.col("ts").isNull(), F.lit("unparsable ts")),
-        (_is_outside(silver.earliest, silver.latest), F.lit("ts out of range")),
+        (is_outside(silver.earliest, silver.latest), F.lit("ts out of range")),
         (F.col("event_type").isNull(), F.lit("missing event_type")),
         (~F.col("event_type").isin(*EVENT_TYPES), F.lit("unknown event_type")),
         (F.col("price") < 0, F.lit("negative price")),
@@ -85,17 +104,12 @@ def _event_rules(silver: SilverSettings) -> list[Column]:
         (_is_unparsable("rating"), F.lit("unparsable rating")),
         (is_search & F.col("query").isNull(), F.lit("missing query")),
     ]
-    return [F.when(broken, reason) for broken, reason in rules]
 
 
 def _is_unparsable(name: str) -> Column:
     return text(name).isNotNull() & F.col(name).isNull()
 
 
-def _is_outside(earliest: date, latest: date) -> Column:
+def is_outside(earliest: date, latest: date) -> Column:
+    """Whether `ts` lies where no time of the shop's can."""
     return (F.col("ts") < F.lit(earliest)) | (F.col("ts") >= F.lit(latest))
-
-
-def _absent(rows: DataFrame) -> list[str]:
-    every = ("event_id", "event_type", "ts", *TEXTS, *PARSED)
-    return [c for c in every if f"m_{c}" not in rows.columns]

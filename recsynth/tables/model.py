@@ -76,10 +76,10 @@ TRIALS = Table(
 CLASSIFIERS = Table(
     name="model.classifiers",
     grain="one row per (task, text classifier), written the night it was made; files lie beside as safetensors",
-    writer="sentiment_model",
+    writer="teach_texts",
     key=("task", "model_version"),
     columns=(
-        column("task", "string", "what it tells of a text: `sentiment`"),
+        column("task", "string", "what it tells of a text: `sentiment` of a review, `intent` of a question"),
         column("model_version", "string", "sha256 over its manifest, shortened"),
         column("path", "string", "folder below the lake, manifest.json written last"),
         column("base", "string", "pretrained encoder it began from; `words` where no language model took part"),
@@ -93,7 +93,7 @@ CLASSIFIERS = Table(
 TEXT_LABELS = Table(
     name="model.text_labels",
     grain="one row per (classifier, text): a text is classified once by each",
-    writer="review_sentiment",
+    writer="label_texts",
     key=("model_version", "content_hash"),
     nightly=False,
     write="merge",

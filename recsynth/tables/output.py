@@ -287,6 +287,43 @@ USER_PROFILES = Table(
     ),
 )
 
+SERVICE_ANSWERS = Table(
+    name="output.service_answers",
+    grain="one row per (run_date, source, ticket): a question of the last days and what to answer",
+    writer="service_answers",
+    key=("source", "ticket_id"),
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("ticket_id", "string", "as the shop writes it"),
+        column("user_id", "string?", "who asked"),
+        column("asked_at", "timestamp", "UTC"),
+        column("question", "string?", "as read: white space folded, cut; null where there is no word in it"),
+        column("intent", "string?", "most probable intent; null while there is no classifier"),
+        column("confidence", "double?", "its calibrated probability", "confidence between 0 and 1"),
+        column(
+            "decision",
+            "string",
+            "`template`: what agents answer, filled from the asker's own record; `composed`: sentences of passages; "
+            "`hand_over`: an agent has to answer",
+            "decision in ('template', 'composed', 'hand_over')",
+        ),
+        column("answer", "string?", "what to tell; null on a hand-over", "(decision = 'hand_over') = (answer is null)"),
+        column(
+            "sentences",
+            "array<struct<text:string,kind:string,source_id:string>>",
+            "all that the answer says, each with where it stands: template, policy, answer or item",
+        ),
+        column(
+            "passages",
+            "array<struct<kind:string,source_id:string,score:double>>",
+            "where the answer was looked for, the nearest first, with the cosine; empty for a template",
+        ),
+        column("reason", "string", "one sentence on why this was decided"),
+        column("is_answered", "boolean", "an agent had answered before the as-of date"),
+        column("model_version", "string?", "classifier of the intent"),
+    ),
+)
+
 TABLES = (
     RECOMMENDATIONS,
     NEW_ITEM_RECOMMENDATIONS,
@@ -298,4 +335,5 @@ TABLES = (
     OPINION_TRENDS,
     OPINION_ALERTS,
     USER_PROFILES,
+    SERVICE_ANSWERS,
 )

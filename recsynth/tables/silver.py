@@ -138,9 +138,51 @@ CLEANED_FILES = Table(
         column("file_id", "string", "the file"),
         column("source", "string", "name of the [[sources]] entry"),
         column("landed", "bigint", "data rows in the file"),
-        column("kept", "bigint", "rows that are events or item records, duplicates included"),
+        column("kept", "bigint", "rows that became a row of silver, duplicates included"),
         column("quarantined", "bigint", "rows set aside"),
     ),
 )
 
-TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, QUARANTINE, CLEANED_FILES)
+TICKETS = Table(
+    name="silver.tickets",
+    grain="one row per (source, ticket): a customer's question as its last landed row tells it",
+    writer="clean",
+    key=("source", "ticket_id"),
+    nightly=False,
+    write="merge",
+    time="ts",
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("ticket_id", "string", "as the shop writes it"),
+        column("user_id", "string?", "who asked; null where nobody was signed in"),
+        column("ts", "timestamp", "when it was asked, UTC"),
+        column("question", "string", "as typed"),
+        column("answer", "string?", "what an agent wrote; null while nobody has"),
+        column("answered_at", "timestamp?", "when answer and intent were given, UTC; null: with the question"),
+        column("intent", "string?", "what the question is about, where an agent said so"),
+        column("order_id", "string?", "the order that it is about"),
+        column("item_id", "string?", "the item that it is about"),
+        column("copies", "bigint", "landed rows folded into this one, earlier states of it too", "copies >= 1"),
+    ),
+)
+
+POLICIES = Table(
+    name="silver.policies",
+    grain="one row per (source, policy, content, day): what the shop told everybody that day",
+    writer="clean",
+    key=("source", "policy_id", "text_hash", "seen_date"),
+    nightly=False,
+    write="merge",
+    time="seen_date",
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("policy_id", "string", "as the shop writes it"),
+        column("text_hash", "string", "sha256 of title and text"),
+        column("seen_date", "date", "shop-local day on which it held"),
+        column("title", "string?", "what it is about"),
+        column("text", "string", "sentences that any customer may be told"),
+        column("copies", "bigint", "landed rows folded into this one", "copies >= 1"),
+    ),
+)
+
+TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, TICKETS, POLICIES, QUARANTINE, CLEANED_FILES)

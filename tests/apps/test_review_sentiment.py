@@ -11,11 +11,12 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.types import DateType, StructField, StructType
 
-from recsynth.apps.review_sentiment import review_sentiment, sentiment_model, told
+from recsynth.apps.read_texts import label_texts, teach_texts
+from recsynth.apps.review_sentiment import review_sentiment, told
 from recsynth.settings import Settings
-from recsynth.stage import Night
+from recsynth.stage import Frames, Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
-from recsynth.tables.silver import REVIEWS
+from recsynth.tables.silver import REVIEWS, TICKETS
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -45,6 +46,10 @@ def taught_by(spark: SparkSession, each: int = 60) -> DataFrame:
     ])  # fmt: skip
 
 
+def taught(spark: SparkSession, said: DataFrame, before: DataFrame, at_night: Night) -> Frames:
+    return teach_texts(said, table(spark, TICKETS, []), before, at_night)
+
+
 def with_date(spark: SparkSession, rows: Sequence[Row] = (), made: date = AS_OF) -> DataFrame:
     """model.classifiers as a stage sees it: with `run_date`."""
     schema = StructType([*CLASSIFIERS.schema.fields, StructField("run_date", DateType())])
@@ -58,7 +63,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(spark: SparkSession, lake: Path) -> dict[str, list[Row]]:
-    found = sentiment_model(taught_by(spark), with_date(spark), at(lake))
+    found = taught(spark, taught_by(spark), with_date(spark), at(lake))
     return {name: frame.collect() for name, frame in found.items()}
 
 
@@ -79,11 +84,11 @@ def test_a_champion_stays_until_it_is_due_and_until_it_is_beaten(
     spark: SparkSession, lake: Path, made: dict[str, list[Row]]
 ) -> None:
     lately = with_date(spark, made["classifiers"], AS_OF - timedelta(days=6))
-    assert not any(frame.count() for frame in sentiment_model(taught_by(spark), lately, at(lake)).values())
+    assert not any(frame.count() for frame in taught(spark, taught_by(spark), lately, at(lake)).values())
     # So strong a ridge leaves nothing to be learned: it must lose, and the champion stay.
     due = with_date(spark, made["classifiers"], AS_OF - timedelta(days=7))
     weak = at(lake, classifier={"epochs": 0, "word_c": 1e-6})
-    found = sentiment_model(taught_by(spark), due, weak)
+    found = taught(spark, taught_by(spark), due, weak)
     (row,) = found["classifiers"].collect()
     figures = {r.model: r.value for r in found["metrics"].where("metric = 'macro_f1'").collect()}
     assert figures["champion"] > 0.9 > figures["challenger"]
@@ -92,7 +97,7 @@ def test_a_champion_stays_until_it_is_due_and_until_it_is_beaten(
 
 def test_too_few_of_a_polarity_teach_nothing(spark: SparkSession, lake: Path) -> None:
     few = reviews(spark, [("i", 5, 5.0, f"love it {n}") for n in range(50)] + [("i", 5, 1.0, "awful")])
-    assert not any(frame.count() for frame in sentiment_model(few, with_date(spark), at(lake)).values())
+    assert not any(frame.count() for frame in taught(spark, few, with_date(spark), at(lake)).values())
 
 
 TONIGHT = [
@@ -105,11 +110,18 @@ TONIGHT = [
 def read(
     spark: SparkSession, at_night: Night, classifiers: DataFrame, known: DataFrame | None = None
 ) -> dict[str, Any]:
-    labels = known or table(spark, TEXT_LABELS, [])
-    found = review_sentiment(reviews(spark, TONIGHT), classifiers, labels, at_night)
+    known, said = known or table(spark, TEXT_LABELS, []), reviews(spark, TONIGHT)
+    new = label_texts(said, table(spark, TICKETS, []), classifiers, known, at_night).persist()
+    found = review_sentiment(said, classifiers, known.union(new), at_night)
     rows = {(r.item_id, (AS_OF - r.day).days, r.aspect): r for r in found["review_sentiment"].collect()}
     counts = {r.segment: r.value for r in found["metrics"].collect()}
-    return {"rows": rows, "new": found.get("text_labels"), "read_by": counts}
+    return {"rows": rows, "new": new, "read_by": counts}
+
+
+def read_and_counted(spark: SparkSession, said: DataFrame, classifiers: DataFrame, at_night: Night) -> Frames:
+    none = table(spark, TEXT_LABELS, [])
+    labels = label_texts(said, table(spark, TICKETS, []), classifiers, none, at_night)
+    return review_sentiment(said, classifiers, labels, at_night)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +179,7 @@ def test_stars_and_words_of_one_day_are_one_review_and_words_say_it_best(
     rows = [{"event_id": f"s{n}", "user_id": user, "item_id": "pan", "ts": start + hours * hour, "rating": stars,
              "text": text, "source": "test"} for n, (user, hours, stars, text) in enumerate(said)]  # fmt: skip
     both = table(spark, REVIEWS, rows)
-    found = review_sentiment(both, with_date(spark, made["classifiers"]), table(spark, TEXT_LABELS, []), at_night)
+    found = read_and_counted(spark, both, with_date(spark, made["classifiers"]), at_night)
     pan, later = sorted((r for r in found["review_sentiment"].collect() if r.aspect == "all"), key=lambda r: r.day)
     # Of u the words, of v and w the last stars: three reviews, all bad, of which one has a sentence.
     assert (pan.reviews, pan.negative_reviews, pan.sentence) == (3, 3, "useless thing")
@@ -182,13 +194,13 @@ def test_without_a_classifier_stars_alone_are_read(spark: SparkSession, lake: Pa
     assert found["rows"]["mug", 4, "all"].positive_reviews == 1
     assert found["rows"]["mug", 4, "all"].model_version is None
     assert ("lamp", 2, "all") not in found["rows"]
-    assert found["new"] is None
+    assert found["new"].count() == 0
 
 
 def test_aspects_of_a_language_without_spaces(spark: SparkSession, lake: Path, made: dict[str, list[Row]]) -> None:
     chinese = at(lake, aspects={"物流": ["物流", "快递"]})
     said = reviews(spark, [("杯", 2, 5.0, "杯子很好，就是物流慢了点。")])
-    found = review_sentiment(said, with_date(spark, made["classifiers"]), table(spark, TEXT_LABELS, []), chinese)
+    found = read_and_counted(spark, said, with_date(spark, made["classifiers"]), chinese)
     odd = at(lake, aspects={"物流": [], "c++ (new)": ["c++ [new", "\\Q*"]}, clause_marks="n^]-", clause_words=[])
     assert review_sentiment(said, with_date(spark), table(spark, TEXT_LABELS, []), odd)["review_sentiment"].count() == 1
     rows = {r.aspect: r.sentence for r in found["review_sentiment"].collect()}

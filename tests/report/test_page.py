@@ -134,6 +134,25 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "sentences": [SCRIPT],
         }
     ],
+    "service_answers": [
+        {
+            "source": "s",
+            "ticket_id": f"t{n}",
+            "asked_at": TS,
+            "question": SCRIPT,
+            "intent": intent,
+            "confidence": confidence,
+            "decision": decision,
+            "answer": answer,
+            "sentences": [(answer, "policy", SCRIPT)] if answer else [],
+            "passages": [],
+            "reason": "Nothing was found.",
+            "is_answered": False,
+        }
+        for n, (intent, confidence, decision, answer) in enumerate(
+            [("delivery_cost", 0.75, "composed", f"It costs {SCRIPT}."), (None, None, "hand_over", None)]
+        )
+    ],
     "demand_forecast": [
         {
             "level": level,
@@ -234,6 +253,16 @@ def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
     assert "Nothing was said in the last days." in text(empty)
 
 
+def test_questions_are_told_with_their_answers_and_where_those_stand(page: str, empty: str) -> None:
+    said = text(page)
+    assert "Of 2 questions of the last days 0 get the answer that agents give, 1 sentences" in said
+    assert "delivery cost 1 0.75 0" in said
+    assert "unknown 1 – 1" in said
+    assert f"{SCRIPT} delivery cost composed It costs {SCRIPT}. policy {SCRIPT}" in said
+    assert f"{SCRIPT} unknown hand over Nothing was found." in said
+    assert "Nobody asked anything in the last days." in text(empty)
+
+
 def test_customers_are_told_by_segment_and_in_words_without_the_default(page: str, empty: str) -> None:
     said = text(page)
     assert "champion 1 2.0 3 99 0.25" in said
@@ -277,8 +306,8 @@ def test_the_page_tells_the_night(page: str) -> None:
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
     # ranker's gains, chances and whether they were true, customers by segment, reviews by week, texts
-    # and demand by day, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 17
+    # and demand by day, questions by intent, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 18
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

@@ -17,7 +17,7 @@ from recsynth.silver.clean import clean
 from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.tables.bronze import LANDED_FILES, ROWS
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
 from tests.sources import EVENTS as CLICKS
 from tests.sources import INVOICES, event, settings, write_csv, write_jsonl
@@ -47,15 +47,15 @@ class Lake:
 
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
-        declared = (LANDED_FILES, ROWS, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE)
+        declared = (LANDED_FILES, ROWS, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS, POLICIES)
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
         for name, rows in land(self.tables["landed_files"], self.tables["rows"], self.night).items():
             self.tables[name] = self.tables[name].union(rows).localCheckpoint()
-        reads = ("rows", "landed_files", "cleaned_files", "events", "item_records")
+        reads = ("rows", "landed_files", "cleaned_files", "events", "item_records", "tickets", "policies")
         found = dict(clean(**{n: self.tables[n] for n in reads}, night=self.night))
-        keys = {"events": ["event_date"], "item_records": list(ITEM_RECORDS.key)}
+        keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in (ITEM_RECORDS, TICKETS, POLICIES)}
         for name, rows in found.items():
             kept = self.tables[name].join(rows, on=keys[name], how="left_anti") if name in keys else self.tables[name]
             self.tables[name] = kept.select(*rows.columns).union(rows).localCheckpoint()
@@ -63,7 +63,7 @@ class Lake:
         return found
 
     def account(self) -> dict[str, float]:
-        reads = ("landed_files", "events", "item_records", "quarantine")
+        reads = ("landed_files", "events", "item_records", "tickets", "policies", "quarantine")
         return {r.metric: r.value for r in account(**{n: self.tables[n] for n in reads}, night=self.night).collect()}
 
     def events(self) -> list[tuple[Any, ...]]:

@@ -1,0 +1,150 @@
+"""How a night teaches a text classifier, and when what it taught replaces the one in use."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from sklearn.metrics import accuracy_score, f1_score
+
+from recsynth.apps.classify import classifier_in_use
+from recsynth.apps.settings import TeachingSettings
+from recsynth.apps.text_classifier import TextClassifier, fit_classifier, read_classifier, write_classifier
+from recsynth.measure.calibration import binned, expected_calibration_error
+from recsynth.measure.intervals import bootstrap_mean
+from recsynth.stage import Night
+
+log = logging.getLogger(__name__)
+
+STAGE, JUDGED_OF = "teach_texts", 10
+WORDS, BEFORE, NEW, MAJORITY = "words_alone", "champion", "challenger", "majority"
+Figure = tuple[Any, ...]
+
+
+class Task(NamedTuple):
+    """What a classifier is taught.
+
+    name: of the task in model.classifiers; required: labels without any of which nothing is taught; measure: further
+    figures (metric, value, count) from classes, true labels and probabilities.
+    """
+
+    name: str
+    required: Sequence[str] = ()
+    measure: Callable[[Sequence[str], np.ndarray, np.ndarray], list[tuple[str, float, int]]] = lambda *_: []
+
+
+def _is_due(classifiers: DataFrame, task: Task, settings: TeachingSettings, night: Night) -> bool:
+    last = classifiers.where(F.col("task") == task.name).agg(F.max("run_date")).first()
+    return not (last and last[0]) or night.as_of - last[0] >= timedelta(days=settings.retrain_days)
+
+
+class Taught(NamedTuple):
+    """Rows of model.classifiers and of ops.metrics, both empty where nothing was taught."""
+
+    classifiers: list[tuple[Any, ...]]
+    metrics: list[tuple[Any, ...]]
+
+
+def one_label(texts: DataFrame) -> DataFrame:
+    """Distinct (text, label) of rows with both; a text under two labels has the more frequent, then the later word."""
+    counted = texts.dropna(subset=["text", "label"]).groupBy("text", "label").count()
+    return counted.groupBy("text").agg(F.max_by("label", F.struct("count", "label")).alias("label"))
+
+
+def teach(known: DataFrame, classifiers: DataFrame, task: Task, settings: TeachingSettings, night: Night) -> Taught:
+    """Teach a classifier by texts with labels, and keep it only if it beats the one in use; not before it is due.
+
+    known: (text, label), distinct texts. A tenth of them, by hash, is never learned from in any night: there
+    challenger, champion, the words alone and the most frequent class are judged by macro-F1. A label of fewer than
+    min_each texts is left out. Bound on the driver: max_texts texts to learn from, as many to judge by.
+    """
+    if not _is_due(classifiers, task, settings, night):
+        return Taught([], [])
+    judged = F.pmod(F.xxhash64("text"), F.lit(JUDGED_OF)) == 0
+    learn, judge = (_drawn(known.where(c), settings.max_texts, night.seed(task.name)) for c in (~judged, judged))
+    counts = learn["label"].value_counts()
+    classes = sorted(counts.index[counts >= settings.min_each])
+    learn, judge = (part[part["label"].isin(classes)] for part in (learn, judge))
+    if len(classes) < 2 or not set(task.required) <= set(classes) or judge.empty:
+        log.info("no classifier of %s: labels with %d texts or more: %s", task.name, settings.min_each, classes)
+        return Taught([], [])
+    texts, true = judge["text"].tolist(), judge["label"].to_numpy()
+    taught = fit_classifier(
+        learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(task.name, "fit")
+    )
+    found = {NEW: _said(taught, taught.probabilities(texts)),
+             WORDS: _said(taught, np.exp(taught.words.log_probabilities(texts)))}  # fmt: skip
+    before = classifier_in_use(classifiers, task.name)
+    if before is not None:
+        champion = read_classifier(night.models.parent / before.path)
+        found[BEFORE] = _said(champion, champion.probabilities(texts))
+    figures = _figures(found, true, classes, task, night.settings.evaluation.resamples)
+    f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
+    is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
+    row = _write(taught, task, settings, night, len(learn), f1, is_champion)
+    log.info("%s: macro-F1 %s; champion: %s", task.name, {k: round(v, 4) for k, v in f1.items()}, is_champion)
+    return Taught([row], [(STAGE, metric, model, task.name, *rest) for metric, model, *rest in figures])
+
+
+class _Said(NamedTuple):
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+
+    @property
+    def labels(self) -> np.ndarray:
+        best: np.ndarray = np.array(self.classes)[self.probabilities.argmax(1)]
+        return best
+
+
+def _said(classifier: TextClassifier, probabilities: np.ndarray) -> _Said:
+    return _Said(classifier.classes, probabilities)
+
+
+def _drawn(texts: DataFrame, most: int, seed: int) -> pd.DataFrame:
+    """At most `most` texts by hash, in its order: the same whatever the partitions."""
+    return texts.orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(most).toPandas()
+
+
+def _figures(
+    found: dict[str, _Said], true: np.ndarray, classes: Sequence[str], task: Task, resamples: int
+) -> list[Figure]:
+    """Rows (metric, model, value, low, high, count)."""
+    n = len(true)
+    labels = {model: said.labels for model, said in found.items()}
+    labels[MAJORITY] = np.full(n, pd.Series(true).mode()[0])
+    rows: list[Figure] = []
+    for model, guessed in labels.items():
+        right = (guessed == true).astype(float)
+        f1 = float(f1_score(true, guessed, labels=list(classes), average="macro", zero_division=0))
+        rows.append(("macro_f1", model, f1, None, None, n))
+        rows.append(("accuracy", model, float(accuracy_score(true, guessed)), *bootstrap_mean(right, resamples), n))
+    for model, said in found.items():
+        chances = said.probabilities.max(1)
+        error = expected_calibration_error(*binned(chances, labels[model] == true)[1:])
+        rows.append(("expected_calibration_error", model, error, None, None, n))
+        measured = task.measure(said.classes, true, said.probabilities)
+        rows += [(metric, model, value, None, None, count) for metric, value, count in measured]
+    return rows
+
+
+def _write(
+    taught: TextClassifier, task: Task, settings: TeachingSettings, night: Night, texts: int, f1: dict[str, float],
+    is_champion: bool,
+) -> tuple[object, ...]:  # fmt: skip
+    made = night.work / f"classifier_{task.name}"
+    card = {"task": task.name, "settings": settings.classifier.model_dump(mode="json")}
+    version = f"{task.name}-{write_classifier(taught, made, card)}"
+    folder = night.models / version
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, folder)
+    base = settings.classifier.encoder if taught.language else "words"
+    return (task.name, version, f"{night.models.name}/{version}", base, list(taught.classes), texts,
+            {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip
