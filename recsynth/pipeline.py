@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.item_labels import item_labels
 from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.judge_profiles import judge_profiles
 from recsynth.apps.judge_propensity import judge_propensity
@@ -90,14 +91,14 @@ STAGES: tuple[Stage, ...] = (
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
         "teach_texts",
-        ("silver.reviews", "silver.tickets", "model.classifiers"),
+        ("silver.reviews", "silver.tickets", "silver.items", "model.classifiers"),
         ("model.classifiers", "ops.metrics"),
         teach_texts,
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage(
         "label_texts",
-        ("silver.reviews", "silver.tickets", "model.classifiers", "model.text_labels"),
+        ("silver.reviews", "silver.tickets", "silver.items", "model.classifiers", "model.text_labels"),
         ("model.text_labels",),
         label_texts,
         sees_nights=ALL_CLASSIFIERS,
@@ -146,7 +147,19 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
-    Stage("item_text", ("silver.item_records", "silver.events"), ("gold.item_text",), item_text),
+    Stage(
+        "item_labels",
+        ("silver.items", "model.classifiers", "model.text_labels", "output.item_labels"),
+        ("output.item_labels",),
+        item_labels,
+        sees_nights=ALL_CLASSIFIERS | {"output.item_labels"},
+    ),
+    Stage(
+        "item_text",
+        ("silver.item_records", "silver.events", "output.item_labels"),
+        ("gold.item_text",),
+        item_text,
+    ),
     Stage("synthesise", ("gold.interactions",), ("synthesis.synthetic_histories",), synthesise),
     Stage(
         "gate",

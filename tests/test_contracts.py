@@ -25,6 +25,7 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
+from recsynth.tables.output import ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
@@ -106,6 +107,10 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         "reviews": table(spark, REVIEWS, [
             {"event_id": f"r{n}", "user_id": u, "item_id": "i0", "ts": past, "rating": 1.0 + 2 * n, "text": "red. fits"}
             for n, u in enumerate(USERS)
+        ]),
+        "item_labels": table(spark, ITEM_LABELS, [
+            {"item_id": "i0", "field": "colour", "value": "red", "words": "red", "found_in": "title", "start": 0,
+             "confidence": 0.9, "is_inferred": True, "content_hash": "h", "model_version": "m"}
         ]),
         "tickets": table(spark, TICKETS, [
             {"source": "s", "ticket_id": f"t{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1), "item_id": "i0",

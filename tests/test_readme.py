@@ -52,6 +52,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.opinion_alerts": {"topic": "all", "entity_kind": "item", "entity": "x", "raised": WHOLE, "began": WHOLE,
                               "last_day": WHOLE, "negatives": 9, "texts": 9, "expected": 0.5, "chance": 1e-6,
                               "event_ids": ["e"], "sentences": ["Broke."]},
+    "output.item_labels": {"item_id": "x", "field": "colour", "value": "red", "words": "red", "found_in": "title",
+                           "start": 0, "confidence": 0.9, "is_inferred": False, "recorded": "blue", "content_hash": "h",
+                           "model_version": "m"},
     "output.service_answers": {"source": "s", "ticket_id": "t", "asked_at": AT, "question": "Where?", "intent": "where",
                                "confidence": 0.9, "decision": "composed", "answer": "Here.",
                                "sentences": [("Here.", "policy", "p")], "passages": [], "reason": "Found.",
@@ -248,4 +251,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 11
+    assert [result.count() for result in results[2:]] == [1] * 12

@@ -58,9 +58,12 @@ def labelled(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> D
     return spread.select("content_hash", "text").mapInPandas(_reading(str(folder), batch_size, threads), LABELLED)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def worker_classifier(folder: str, threads: int) -> TextClassifier:
-    """The classifier of a folder, read and verified once a worker; tasks run side by side, each on its threads."""
+    """The classifier of a folder, read and verified once a worker; tasks run side by side, each on its threads.
+
+    One alone is kept: idle workers hold it while the language model is trained beside them.
+    """
     use_threads(threads)
     return read_classifier(Path(folder))
 

@@ -244,6 +244,52 @@ class ServiceSettings(TeachingSettings):
     sentences: int = Field(3, ge=1, description="Most sentences of a composed answer.")
 
 
+class TaggerSettings(Section):
+    """How values are found in the words of items: the language model with a head over its tokens."""
+
+    encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
+    epochs: int = Field(3, ge=1, description="Passes over the texts.")
+    batch_size: int = Field(16, ge=1, description="Texts in a step, and at once when tagging.")
+    max_tokens: int = Field(128, ge=8, description="Tokens of a text that are tagged.")
+    learning_rate: float = Field(2e-4, gt=0, description="Peak rate of the encoder.")
+    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+    hidden_share: float = Field(
+        0.2, ge=0, lt=1, description="Share of values that are hidden in training, so that their surroundings count."
+    )
+    validation_share: float = Field(0.1, gt=0, lt=1, description="Share of the texts to stop and calibrate by.")
+
+
+class CategoryTeachingSettings(TeachingSettings):
+    """How the classifier of categories is taught, by the items that have one."""
+
+    min_each: int = Field(5, ge=4, description="Items of a category that a classifier needs; else it does not know it.")
+    retrain_days: int = Field(28, ge=1, description="Days after which a new classifier challenges the one in use.")
+
+
+class LabelSettings(Section):
+    """What the words of an item say of fields that its record may lack."""
+
+    enabled: bool = Field(True, description="Whether items are labelled at all; the table is empty otherwise.")
+    min_items: int = Field(
+        100, ge=10, description="Items whose words hold a recorded value, that a tagger needs; else there is none."
+    )
+    max_texts: int = Field(
+        20_000, ge=1, description="About how many items the driver learns from, and judges by; drawn by hash."
+    )
+    max_values: int = Field(1000, ge=1, description="Most values of a field that are known by name, the frequent ones.")
+    retrain_days: int = Field(28, ge=1, description="Days after which a new tagger challenges the one in use.")
+    least_confidence: float = Field(
+        0.7, ge=0, le=1, description="Chance below which a label fills no gap of a record; it stays in the table."
+    )
+    tagger: TaggerSettings = Field(default_factory=TaggerSettings, description="How values are found.")
+    category: CategoryTeachingSettings = Field(
+        default_factory=CategoryTeachingSettings, description="How categories are proposed."
+    )
+
+
 class AppsSettings(Section):
     """The applications."""
 
@@ -255,3 +301,4 @@ class AppsSettings(Section):
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")
     profiles: ProfileSettings = Field(default_factory=ProfileSettings, description="Who each customer is.")
     service: ServiceSettings = Field(default_factory=ServiceSettings, description="Intents and answers.")
+    labels: LabelSettings = Field(default_factory=LabelSettings, description="Fields of items found in their words.")

@@ -40,9 +40,10 @@ class Task(NamedTuple):
     measure: Callable[[Sequence[str], np.ndarray, np.ndarray], list[tuple[str, float, int]]] = lambda *_: []
 
 
-def _is_due(classifiers: DataFrame, task: Task, settings: TeachingSettings, night: Night) -> bool:
-    last = classifiers.where(F.col("task") == task.name).agg(F.max("run_date")).first()
-    return not (last and last[0]) or night.as_of - last[0] >= timedelta(days=settings.retrain_days)
+def is_due(classifiers: DataFrame, task: str, retrain_days: int, night: Night) -> bool:
+    """Whether the last model of a task was taught long enough ago; `classifiers` has run_date."""
+    last = classifiers.where(F.col("task") == task).agg(F.max("run_date")).first()
+    return not (last and last[0]) or night.as_of - last[0] >= timedelta(days=retrain_days)
 
 
 class Taught(NamedTuple):
@@ -65,7 +66,7 @@ def teach(known: DataFrame, classifiers: DataFrame, task: Task, settings: Teachi
     challenger, champion, the words alone and the most frequent class are judged by macro-F1. A label of fewer than
     min_each texts is left out. Bound on the driver: max_texts texts to learn from, as many to judge by.
     """
-    if not _is_due(classifiers, task, settings, night):
+    if not is_due(classifiers, task.name, settings.retrain_days, night):
         return Taught([], [])
     judged = F.pmod(F.xxhash64("text"), F.lit(JUDGED_OF)) == 0
     learn, judge = (_drawn(known.where(c), settings.max_texts, night.seed(task.name)) for c in (~judged, judged))

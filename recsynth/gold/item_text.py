@@ -9,10 +9,11 @@ from recsynth.stage import Night
 from recsynth.tables.gold import ITEM_TEXT
 
 
-def item_text(item_records: DataFrame, events: DataFrame, night: Night) -> DataFrame:
-    """Join what the records and the events say of each item.
+def item_text(item_records: DataFrame, events: DataFrame, item_labels: DataFrame, night: Night) -> DataFrame:
+    """Join what the records and the events say of each item; what a record lacks is filled from the item's own words.
 
-    Reads silver.item_records and silver.events; writes gold.item_text. The title is the one most often
+    Reads silver.item_records, silver.events and output.item_labels (inferred ones that are sure enough); writes
+    gold.item_text. The title is the one most often
     seen (then the latest, then the first by alphabet), because shops key in notes and typos; of every
     other field the latest known value holds.
     """
@@ -27,6 +28,8 @@ def item_text(item_records: DataFrame, events: DataFrame, night: Night) -> DataF
     )
     known = records.join(_titles(item_records), on="item_id", how="left").join(traded, on="item_id", how="full")
     title = F.coalesce("title", "item_id")
+    sure = night.settings.apps.labels.least_confidence
+    known = _filled(known, item_labels.where(F.col("is_inferred") & (F.col("confidence") >= sure)))
     return (
         known.withColumn("title", title)
         .withColumn("text", F.substring(sentence(), 1, night.settings.gold.item_text_chars))
@@ -38,6 +41,24 @@ def item_text(item_records: DataFrame, events: DataFrame, night: Night) -> DataF
         .withColumn("is_cold", F.col("first_event").isNull())
         .select(*ITEM_TEXT.column_names)
     )
+
+
+def _filled(known: DataFrame, labels: DataFrame) -> DataFrame:
+    """Brand, category and attributes that a record lacks, from labels."""
+    of_item = labels.groupBy("item_id").agg(
+        F.map_from_entries(F.sort_array(F.collect_list(F.struct("field", "value")))).alias("labels")
+    )
+    found = F.coalesce("labels", F.create_map().cast("map<string,string>"))
+    own = F.map_filter(
+        F.coalesce("attributes", F.create_map().cast("map<string,string>")), lambda _, v: F.trim(v) != ""
+    )
+    names = F.transform(F.map_keys(own), lambda k: F.lower(F.trim(k)))
+    new = F.map_filter(found, lambda k, _: ~k.isin("brand", "category") & ~F.array_contains(names, k))
+    return known.join(of_item, on="item_id", how="left").withColumns({
+        "brand": F.coalesce("brand", found["brand"]),
+        "category": F.coalesce("category", F.split(found["category"], " > ")),
+        "attributes": F.map_concat(own, new),
+    }).drop("labels")  # fmt: skip
 
 
 def sentence() -> Column:

@@ -19,6 +19,12 @@ class DirtSettings(Section):
     )
     late: float = Field(0.01, ge=0, le=1, description="Events that land one to three days after they happened.")
     broken: float = Field(0.02, ge=0, le=1, description="Further rows that are broken, each in one way of many.")
+    gaps: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Brands, categories and attributes that a record lacks, though its words tell them.",
+    )
     bots: int = Field(3, ge=0, description="Bots, each active on one day.")
     bot_events: int = Field(600, ge=1, description="Views of a bot on its day, two a second.")
     device_from_day: int = Field(20, ge=0, description="Day from which files carry a further field `device`.")

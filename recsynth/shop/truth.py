@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from recsynth.shop.batches import bad_batches
 from recsynth.shop.catalogue import catalogue, described
+from recsynth.shop.catalogue_dirt import gaps
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.shelves import Stock, stock
 from recsynth.shop.tastes import taste
@@ -21,6 +22,7 @@ USERS = """user_id string, country string, activity double, kinds map<string,dou
 colours array<string>, materials map<string,string>, price_level double"""
 PROMOTIONS = "item_id string, first_day date, last_day date"
 BAD_BATCHES = "category string, first_day date, last_day date"
+ITEM_GAPS = "item_id string, field string, value string"
 ITEM_DEFECTS = "file_day int, item_id string, defect string"
 
 
@@ -34,8 +36,9 @@ def write_truth(
     goods were faulty, with the days on which people complained. sessions: an event and the
     session that it belongs to. searches: a search, the item that it sought and whether it was mistyped.
     defects: a line of the event files that is late, repeated or broken, with the reason.
-    item_defects: the same of the catalogue files. tickets: a ticket, what it is about, the policy that tells of it
-    and the customer's order. ticket_defects: a broken line of the ticket files. bots: a user who is none.
+    item_defects: the same of the catalogue files. item_gaps: a field that an item's record lacks. tickets: a ticket,
+    what it is about, the policy that tells of it and the customer's order. ticket_defects: a broken line of the
+    ticket files. bots: a user who is none.
     """
     spark = lines.sparkSession
     events = lines.where("defect in ('', 'late')")
@@ -47,6 +50,7 @@ def write_truth(
         "sessions": events.select("event_id", "user_id", "session"),
         "searches": events.where("target is not null").select("event_id", "user_id", "target", "has_typo"),
         "defects": lines.where("defect <> ''").select("event_id", "user_id", "file_day", "defect"),
+        "item_gaps": spark.createDataFrame(gaps(settings, seed), ITEM_GAPS),
         "item_defects": spark.createDataFrame(soiled_rows, ITEM_DEFECTS),
         "tickets": asked.where("defect = ''").select(
             "ticket_id", "user_id", "intent", "policy", "is_out_of_scope", "order_id"

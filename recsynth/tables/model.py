@@ -79,13 +79,21 @@ CLASSIFIERS = Table(
     writer="teach_texts",
     key=("task", "model_version"),
     columns=(
-        column("task", "string", "what it tells of a text: `sentiment` of a review, `intent` of a question"),
+        column(
+            "task",
+            "string",
+            "what it tells: `sentiment` of a review, `intent` of a question, `item_category`, `item_fields`",
+        ),
         column("model_version", "string", "sha256 over its manifest, shortened"),
         column("path", "string", "folder below the lake, manifest.json written last"),
         column("base", "string", "pretrained encoder it began from; `words` where no language model took part"),
-        column("classes", "array<string>", "labels that it knows, in the order of its probabilities"),
+        column("classes", "array<string>", "labels or fields that it knows, in the order of its probabilities"),
         column("texts", "bigint", "labelled texts that it learned from"),
-        column("metrics", "map<string,double>", "macro-F1 on texts that no night's classifier learns from"),
+        column(
+            "metrics",
+            "map<string,double>",
+            "macro-F1, of `item_fields` span F1, on texts that no night's model learns from",
+        ),
         column("is_champion", "boolean", "used from this night on"),
     ),
 )

@@ -287,6 +287,33 @@ USER_PROFILES = Table(
     ),
 )
 
+ITEM_LABELS = Table(
+    name="output.item_labels",
+    grain="one row per (run_date, item_id, field) of which the item's own words hold a value",
+    writer="item_labels",
+    key=("item_id", "field"),
+    columns=(
+        column("item_id", "string", "as the shop writes it"),
+        column("field", "string", "`brand`, `category`, or an attribute's name in lower case"),
+        column("value", "string", "the value, spelled as most records spell it"),
+        column(
+            "words", "string", "the words of the item that are the value; of a category those that speak most for it"
+        ),
+        column(
+            "found_in",
+            "string",
+            "`title`, `description`, or `text` for both",
+            "found_in in ('title', 'description', 'text')",
+        ),
+        column("start", "int", "place of the words: letters before them in title and description", "start >= 0"),
+        column("confidence", "double", "calibrated chance that it is so", "confidence between 0 and 1"),
+        column("is_inferred", "boolean", "the record has no value of the field"),
+        column("recorded", "string?", "what the record says; another value than `value` is a contradiction"),
+        column("content_hash", "string", "sha256 of the words that were read"),
+        column("model_version", "string", "what found it"),
+    ),
+)
+
 SERVICE_ANSWERS = Table(
     name="output.service_answers",
     grain="one row per (run_date, source, ticket): a question of the last days and what to answer",
@@ -336,4 +363,5 @@ TABLES = (
     OPINION_ALERTS,
     USER_PROFILES,
     SERVICE_ANSWERS,
+    ITEM_LABELS,
 )

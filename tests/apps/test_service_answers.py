@@ -123,9 +123,11 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Taught, labelled and answered, as the three stages do it."""
     on, tickets, nothing = at(tmp_path_factory.mktemp("lake")), conversations(spark), table(spark, REVIEWS, [])
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
-    taught = teach_texts(nothing, tickets, none, on)
+    taught = teach_texts(nothing, tickets, table(spark, ITEMS, []), none, on)
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
-    labels = label_texts(nothing, tickets, classifiers, table(spark, TEXT_LABELS, []), on).persist()
+    labels = label_texts(
+        nothing, tickets, table(spark, ITEMS, []), classifiers, table(spark, TEXT_LABELS, []), on
+    ).persist()
     orders = [(f"uwhere{n}", "mug", "purchase", CUTOFF - timedelta(days=90), 1) for n in range(60)]
     bought = events(spark, orders)
     bought = bought.withColumn("order_id", F.concat(F.lit("Owhere"), F.substring("user_id", 7, 9)))
@@ -138,7 +140,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
         labels, on,
     )  # fmt: skip
     answers = {r.ticket_id: r for r in found["service_answers"].collect()}
-    again = label_texts(nothing, tickets, classifiers, labels, on).count()
+    again = label_texts(nothing, tickets, table(spark, ITEMS, []), classifiers, labels, on).count()
     counts = {r.segment: r.value for r in found["metrics"].collect()}
     return {"answers": answers, "counts": counts, "again": again, "labels": labels.count(),
             "taught": taught["metrics"].collect(), "champion": classifiers.collect()}  # fmt: skip

@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 
 from recsynth.gold.item_text import item_text
-from tests.rows import events, item_record, item_records, night
+from recsynth.tables.output import ITEM_LABELS
+from tests.rows import events, item_record, item_records, night, table
 
 DAY = date(2024, 3, 1)
 AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+def texts(records: DataFrame, seen: DataFrame) -> list[Row]:
+    labels = table(records.sparkSession, ITEM_LABELS, [])
+    return item_text(records, seen, labels, night=night(date(2024, 3, 5))).collect()
 
 
 def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
@@ -29,7 +35,7 @@ def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
             )
         ],
     )
-    (row,) = item_text(records, events(spark, []), night=night(date(2024, 3, 5))).collect()
+    (row,) = texts(records, events(spark, []))
     assert row.text == "Blue mug. Kitchen, Mugs. By Ora. colour blue, material clay. Holds 300 ml!"
     assert row.is_cold
 
@@ -48,13 +54,11 @@ def test_the_title_seen_most_often_wins_then_the_latest_then_the_alphabet(spark:
             item_record("none", DAY),
         ],
     )
-    found = {r.item_id: r.title for r in item_text(records, events(spark, []), night=night(date(2024, 3, 5))).collect()}
+    found = {r.item_id: r.title for r in texts(records, events(spark, []))}
     assert found == {"often": "Good", "late": "Newer", "tie": "A", "none": "none"}
 
 
 def test_an_item_without_a_record_is_known_by_its_events(spark: SparkSession) -> None:
-    (row,) = item_text(
-        item_records(spark, []), events(spark, [("a", "x", "purchase", AT)]), night=night(date(2024, 3, 5))
-    ).collect()
+    (row,) = texts(item_records(spark, []), events(spark, [("a", "x", "purchase", AT)]))
     assert (row.title, row.text, row.price, row.is_cold) == ("x", "x.", Decimal("1.5000"), False)
     assert row.first_seen == AT.replace(tzinfo=None)

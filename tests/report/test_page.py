@@ -134,6 +134,20 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "sentences": [SCRIPT],
         }
     ],
+    "item_labels": [
+        {
+            "item_id": "x",
+            "field": field,
+            "value": "red",
+            "words": SCRIPT,
+            "found_in": "title",
+            "start": 0,
+            "confidence": 0.75,
+            "is_inferred": recorded is None,
+            "recorded": recorded,
+        }
+        for field, recorded in (("colour", None), ("hue", "RED"), ("tint", "blue"))
+    ],
     "service_answers": [
         {
             "source": "s",
@@ -253,6 +267,14 @@ def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
     assert "Nothing was said in the last days." in text(empty)
 
 
+def test_gaps_that_words_fill_are_told_and_where_words_and_record_disagree(page: str, empty: str) -> None:
+    said = text(page)
+    assert "colour 1 1 0 0.75 hue 1 0 0 0.75 tint 1 0 1 0.75" in said
+    assert f"{SCRIPT} colour red {SCRIPT} – 0.75" in said
+    assert f"{SCRIPT} tint red {SCRIPT} blue 0.75" in said
+    assert "No item was labelled tonight." in text(empty)
+
+
 def test_questions_are_told_with_their_answers_and_where_those_stand(page: str, empty: str) -> None:
     said = text(page)
     assert "Of 2 questions of the last days 0 get the answer that agents give, 1 sentences" in said
@@ -306,8 +328,8 @@ def test_the_page_tells_the_night(page: str) -> None:
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
     # ranker's gains, chances and whether they were true, customers by segment, reviews by week, texts
-    # and demand by day, questions by intent, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 18
+    # and demand by day, questions by intent, gaps of records, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 19
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

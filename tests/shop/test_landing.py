@@ -23,7 +23,7 @@ from recsynth.shop.settings import DirtSettings, ShopSettings
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.tables.bronze import LANDED_FILES, ROWS
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, TICKETS
 from tests.rows import night, table
 
 TINY = Path(__file__).parents[2] / "conf" / "tiny.toml"
@@ -47,7 +47,10 @@ def test_files_are_the_same_whatever_the_partitions(
     assert first == contents(tmp_path / "again")
     days = [f"2025-01-0{day}" for day in range(1, 10)]
     events = {f"events/{day}/0000{file}.jsonl" for day in days for file in (0, 1)}
-    assert set(first) == events | {"items/2025-01-01.csv", "items/2025-01-08.csv"}
+    tickets = {name for name in first if name.startswith("tickets/")}
+    files = {"items/2025-01-01.csv", "items/2025-01-08.csv", "policies/2025-01-01.csv"}
+    assert set(first) - tickets == events | files
+    assert tickets
 
 
 def test_another_seed_gives_another_shop(spark: SparkSession) -> None:
@@ -73,13 +76,13 @@ class Found:
         made = night(date(2025, 3, 1), settings)
         bronze = {t.short: table(spark, t, []) for t in (LANDED_FILES, ROWS)}
         bronze = kept(land(**bronze, night=made))
-        silver = {t.short: table(spark, t, []) for t in (CLEANED_FILES, EVENTS, ITEM_RECORDS)}
+        silver = {t.short: table(spark, t, []) for t in (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES)}
         silver = kept(clean(**bronze, **silver, night=made))
         spark.catalog.clearCache()
-        read = ("events", "item_records", "quarantine")
+        read = ("events", "item_records", "tickets", "policies", "quarantine")
         metrics = account(bronze["landed_files"], *(silver[name] for name in read), night=made)
         self.counts = metrics.toPandas().pivot(index="segment", columns="metric", values="value")
-        self.events = silver["events"].toPandas()
+        self.events, self.tickets = silver["events"].toPandas(), silver["tickets"].toPandas()
         self.quarantine = silver["quarantine"].groupBy("source", "reason").agg(F.sum("copies").alias("n")).toPandas()
 
     def truth(self, name: str) -> pd.DataFrame:
@@ -115,6 +118,17 @@ def test_every_defect_of_the_catalogue_files_is_set_aside_for_its_reason(found: 
     planted = found.truth("item_defects")["defect"].value_counts()
     assert found.set_aside("catalogue") == planted.drop("duplicate").to_dict()
     assert found.counts.loc["catalogue", "rows_duplicates"] == planted["duplicate"]
+
+
+def test_every_ticket_is_one_row_and_its_broken_rows_are_set_aside(found: Found) -> None:
+    planted = found.truth("tickets")
+    assert sorted(found.tickets["ticket_id"]) == sorted(planted["ticket_id"])
+    assert len(planted) > 10
+    assert found.set_aside("service") == found.truth("ticket_defects")["defect"].value_counts().to_dict()
+    answered = found.tickets[found.tickets["answered_at"].notna()]
+    assert (answered["copies"] == 2).all()
+    gaps = found.truth("item_gaps")
+    assert set(gaps["field"]) == {"category", "brand", "colour", "material", "size"}
 
 
 def test_every_good_event_is_kept_once(found: Found) -> None:

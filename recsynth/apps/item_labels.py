@@ -1,0 +1,217 @@
+"""Item labels: values of fields found in an item's own words, and the category that they speak for."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.apps.classify import classifier_in_use, labels_by
+from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
+from recsynth.apps.settings import LabelSettings
+from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_tagger
+from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due
+from recsynth.apps.text_classifier import use_threads
+from recsynth.measure.spans import span_scores
+from recsynth.model.folder import check_folder
+from recsynth.stage import Night
+from recsynth.tables.output import ITEM_LABELS
+
+log = logging.getLogger(__name__)
+
+FIELDS = "item_fields"
+CATEGORIES = Task("item_category")
+NEW, BEFORE, DICTIONARY = "challenger", "champion", "known_values"
+_FOUND = "content_hash string, field string, start int, words string, confidence double"
+
+
+class Lesson(NamedTuple):
+    """Items to learn from or to judge by: their words, and where these hold what the record says."""
+
+    texts: list[str]
+    spans: list[list[Span]]
+
+
+def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taught:
+    """Teach a tagger by items whose words hold a recorded value, and keep it only if it beats the one in use.
+
+    items: silver.items. A tenth of the items, by the hash of their words, is never learned from in any night: there
+    challenger, champion and a dictionary of known values are judged by exact spans, and all of them on values alone
+    that no record learned from has. Bound on the driver: max_texts items, max_values values of a field.
+    """
+    settings = night.settings.apps.labels
+    if not is_due(classifiers, FIELDS, settings.retrain_days, night):
+        return Taught([], [])
+    words = item_words(items).where(F.size("fields") > 0).select("text", "content_hash", "fields")
+    drawn = words.orderBy(F.xxhash64(F.lit(night.seed(FIELDS)), "content_hash"), "content_hash", F.to_json("fields"))
+    rows = drawn.dropDuplicates(["content_hash"]).limit(settings.max_texts)
+    judged = F.pmod(F.xxhash64("content_hash"), F.lit(JUDGED_OF)) == 0
+    learn, judge = (rows.where(c).orderBy("content_hash").toPandas() for c in (~judged, judged))
+    known = _known_values(learn["fields"].tolist(), settings.max_values)
+    lessons = [_lesson(part, known) for part in (learn, judge)]
+    fields = sorted({s.field for spans in lessons[0].spans for s in spans if s.field != ANY})
+    if len(lessons[0].texts) < settings.min_items or not lessons[1].texts:
+        log.info("no tagger: %d items of %d whose words hold a value", len(lessons[0].texts), settings.min_items)
+        return Taught([], [])
+    tagger = fit_tagger(*lessons[0], fields, settings.tagger, night.seed(FIELDS, "fit"))
+    texts = lessons[1].texts
+    found = {NEW: tagger.spans(texts, settings.tagger.batch_size),
+             DICTIONARY: [[s for f in fields for s in occurrences(t, f, known[f])] for t in texts]}  # fmt: skip
+    before = classifier_in_use(classifiers, FIELDS)
+    if before is not None:
+        found[BEFORE] = read_tagger(night.models.parent / before.path).spans(texts)
+    seen = {(f, v.lower()) for f, values in known.items() for v in values}
+    metrics = [(STAGE, metric, model, FIELDS, value, None, None, n)
+               for model, spans in found.items() for metric, value, n in figures(spans, lessons[1], seen)]  # fmt: skip
+    f1 = {model: value for _, metric, model, _, value, *_ in metrics if metric == "span_f1"}
+    is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
+    log.info("%s: span F1 %s; champion: %s", FIELDS, {k: round(v, 4) for k, v in f1.items()}, is_champion)
+    version = _write(tagger, settings, night)
+    row = (FIELDS, version, f"{night.models.name}/{version}", settings.tagger.encoder, fields, len(lessons[0].texts),
+           {f"span_f1_{model}": value for model, value in f1.items()}, is_champion)  # fmt: skip
+    return Taught([row], metrics)
+
+
+def figures(
+    found: Sequence[Sequence[Span]], judged: Lesson, seen: set[tuple[str, str]]
+) -> list[tuple[str, float, int]]:
+    """span_precision, span_recall, span_f1, and unseen_recall: of values that no record learned from has.
+
+    A span where the record has no value of its field is neither right nor wrong.
+    """
+    true = [{s[:3] for s in spans if s.field != ANY} for spans in judged.spans]
+    recorded = [{s.field for s in spans if s.field != ANY} for spans in judged.spans]
+    said = [{s[:3] for s in spans if s.field in there} for spans, there in zip(found, recorded, strict=True)]
+    precision, recall, f1, there = span_scores(said, true)
+    new = [{s for s in spans if (s[0], text[s[1] : s[2]].lower()) not in seen}
+           for spans, text in zip(true, judged.texts, strict=True)]  # fmt: skip
+    _, unseen, _, rare = span_scores([s & n for s, n in zip(said, new, strict=True)], new)
+    rows = [("span_precision", precision, there), ("span_recall", recall, there), ("span_f1", f1, there)]
+    return rows + ([("unseen_recall", unseen, rare)] if rare else [])
+
+
+def labelled_items(items: DataFrame) -> DataFrame:
+    """Distinct (text, label) of items with a category: what its classifier is taught by."""
+    known = item_words(items).where("category is not null")
+    return known.groupBy("text").agg(F.max("category").alias("label"))
+
+
+def item_labels(
+    items: DataFrame, classifiers: DataFrame, text_labels: DataFrame, item_labels: DataFrame, night: Night
+) -> DataFrame:
+    """The best value of each field that an item's words hold, and its category, marked where the record lacks it.
+
+    Reads silver.items, model.classifiers, model.text_labels and output.item_labels of earlier nights (words that the
+    tagger in use has read are not read again); writes output.item_labels. A value is spelled as most records spell it.
+    """
+    settings, spark = night.settings.apps.labels, items.sparkSession
+    if not settings.enabled:
+        return spark.createDataFrame([], ITEM_LABELS.schema)
+    words = item_words(items).persist()
+    parts = []
+    if (tagger := classifier_in_use(classifiers, FIELDS)) is not None:
+        before = item_labels.where(F.col("model_version") == tagger.model_version)
+        parts.append(_of_fields(words, before, tagger.model_version, night.models.parent / tagger.path, night))
+    best = classifier_in_use(classifiers, CATEGORIES.name)
+    if (said := labels_by(best, text_labels)) is not None and best is not None:
+        parts.append(_of_category(words, said, best.model_version))
+    nothing = spark.createDataFrame([], ITEM_LABELS.schema)
+    return parts[0].union(parts[1]) if len(parts) == 2 else parts[0] if parts else nothing
+
+
+def _of_fields(words: DataFrame, before: DataFrame, version: str, folder: Path, night: Night) -> DataFrame:
+    check_folder(folder)  # One clear error here, not one from each worker.
+    size, threads = night.settings.apps.labels.tagger.batch_size, night.settings.inference.threads
+    known = before.select("content_hash", "field", "start", "words", "confidence").distinct()
+    texts = words.select("content_hash", "text").dropDuplicates(["content_hash"])
+    unread = texts.join(known, on="content_hash", how="left_anti")
+    spread = unread.repartition(words.sparkSession.sparkContext.defaultParallelism, "content_hash")
+    found = spread.mapInPandas(_tagging(str(folder), size, threads), _FOUND).persist().union(known)
+    spellings = words.select(F.explode("fields").alias("field", "value"))
+    counted = spellings.groupBy("field", F.lower("value").alias("plain"), "value").count()
+    usual = counted.groupBy("field", "plain").agg(F.max_by("value", F.struct("count", "value")).alias("spelled"))
+    # Of several values the surest, then the first in the text.
+    order = F.struct("confidence", -F.col("start"))
+    one = words.join(found, on="content_hash", how="inner").groupBy("item_id", "field").agg(
+        F.max_by(F.struct("words", "confidence", "start", "title_length", "content_hash", "fields"), order).alias("b")
+    )  # fmt: skip
+    made = one.select("item_id", "field", "b.*").withColumn("plain", F.lower("words"))
+    recorded = F.col("fields")[F.col("field")]
+    value = F.coalesce("spelled", "words")
+    return made.join(usual, on=["field", "plain"], how="left").select(
+        "item_id", "field", value.alias("value"), "words",
+        F.when(F.col("start") < F.col("title_length"), "title").otherwise("description").alias("found_in"), "start",
+        "confidence", recorded.isNull().alias("is_inferred"), recorded.alias("recorded"), "content_hash",
+        F.lit(version).alias("model_version"),
+    )  # fmt: skip
+
+
+def _of_category(words: DataFrame, said: DataFrame, version: str) -> DataFrame:
+    labelled = words.join(said.withColumnRenamed("words", "evidence"), on="content_hash", how="inner")
+    return labelled.select(
+        "item_id", F.lit(CATEGORY).alias("field"), F.col("label").alias("value"),
+        F.array_join("evidence", ", ").alias("words"), F.lit("text").alias("found_in"), F.lit(0).alias("start"),
+        F.array_max(F.map_values("probabilities")).alias("confidence"),
+        F.col("category").isNull().alias("is_inferred"), F.col("category").alias("recorded"), "content_hash",
+        F.lit(version).alias("model_version"),
+    )  # fmt: skip
+
+
+def _known_values(records: Sequence[Mapping[str, str]], most: int) -> dict[str, list[str]]:
+    """The `most` frequent values of each field, as records spell them."""
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for fields in records:
+        for field, value in dict(fields).items():
+            counted[field][value.strip()] += 1
+    return {
+        field: sorted(counts, key=lambda v, c=counts: (-c[v], v))[:most]  # type: ignore[misc]
+        for field, counts in sorted(counted.items())
+    }
+
+
+def _lesson(rows: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> Lesson:
+    """Items whose words hold a value of their record."""
+    marked = [(t, recorded_spans(t, dict(f), known)) for t, f in zip(rows["text"], rows["fields"], strict=True)]
+    kept = [(text, spans) for text, spans in marked if any(s.field != ANY for s in spans)]
+    return Lesson([text for text, _ in kept], [spans for _, spans in kept])
+
+
+def _write(tagger: Tagger, settings: LabelSettings, night: Night) -> str:
+    made = night.work / f"classifier_{FIELDS}"
+    card = {"task": FIELDS, "settings": settings.tagger.model_dump(mode="json")}
+    version = f"{FIELDS}-{write_tagger(tagger, made, card)}"
+    folder = night.models / version
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, folder)
+    return version
+
+
+@lru_cache(maxsize=1)
+def _worker_tagger(folder: str, threads: int) -> Tagger:
+    use_threads(threads)
+    return read_tagger(Path(folder))
+
+
+def _tagging(folder: str, size: int, threads: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    def tag(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        tagger = _worker_tagger(folder, threads)
+        for batch in batches:
+            # In one order whatever the shuffle's: what is padded together differs in the last digits.
+            batch = batch.sort_values("content_hash")
+            texts = batch["text"].tolist()
+            found = zip(batch["content_hash"], texts, tagger.spans(texts, size), strict=True)
+            rows = [
+                (key, s.field, s.start, text[s.start : s.end], s.chance) for key, text, spans in found for s in spans
+            ]
+            yield pd.DataFrame(rows, columns=["content_hash", "field", "start", "words", "confidence"])
+
+    return tag
