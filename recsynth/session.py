@@ -66,6 +66,8 @@ def session(name: str, settings: SparkSettings) -> SparkSession:
     The Delta jar lies beside Spark's own after `make install`; elsewhere it is resolved from Maven Central.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # glibc keeps up to eight arenas a core of freed memory in each process: Java, workers and trainers inherit this.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     wanted = {
         "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, read_classifier, use_threads
+from recsynth.memory import give_back
 from recsynth.model.folder import check_folder
 from recsynth.stage import Night
 from recsynth.tables.model import TEXT_LABELS
@@ -58,12 +58,8 @@ def labelled(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> D
     return spread.select("content_hash", "text").mapInPandas(_reading(str(folder), batch_size, threads), LABELLED)
 
 
-@lru_cache(maxsize=1)
 def worker_classifier(folder: str, threads: int) -> TextClassifier:
-    """The classifier of a folder, read and verified once a worker; tasks run side by side, each on its threads.
-
-    One alone is kept: idle workers hold it while the language model is trained beside them.
-    """
+    """The classifier of a folder, read and verified; tasks run side by side, each on its threads."""
     use_threads(threads)
     return read_classifier(Path(folder))
 
@@ -83,5 +79,8 @@ def _reading(folder: str, batch_size: int, threads: int) -> Callable[[Iterator[p
                 "probabilities": [dict(zip(classifier.classes, map(float, row), strict=True)) for row in chances],
                 "words": classifier.evidence(texts, best),
             })  # fmt: skip
+        # A worker lives on, idle, while the language model is trained: the next task reads this one again.
+        del classifier
+        give_back()
 
     return read

@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_ta
 from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due
 from recsynth.apps.text_classifier import use_threads
 from recsynth.measure.spans import span_scores
+from recsynth.memory import give_back
 from recsynth.model.folder import check_folder
 from recsynth.stage import Night
 from recsynth.tables.output import ITEM_LABELS
@@ -195,7 +195,6 @@ def _write(tagger: Tagger, settings: LabelSettings, night: Night) -> str:
     return version
 
 
-@lru_cache(maxsize=1)
 def _worker_tagger(folder: str, threads: int) -> Tagger:
     use_threads(threads)
     return read_tagger(Path(folder))
@@ -213,5 +212,7 @@ def _tagging(folder: str, size: int, threads: int) -> Callable[[Iterator[pd.Data
                 (key, s.field, s.start, text[s.start : s.end], s.chance) for key, text, spans in found for s in spans
             ]
             yield pd.DataFrame(rows, columns=["content_hash", "field", "start", "words", "confidence"])
+        del tagger
+        give_back()
 
     return tag

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,9 +67,8 @@ class Library:
         return [Found(passages[i], max(scored[i]), scored[i]) for i in order[:most]]
 
 
-@lru_cache(maxsize=1)
 def worker_tower(encoder: str, max_tokens: int, threads: int) -> TextTower:
-    """The encoder as it came, loaded once a worker."""
+    """The encoder as it came, in a worker."""
     use_threads(threads)
     return TextTower(*load_encoder(encoder), max_tokens).eval()
 

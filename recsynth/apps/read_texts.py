@@ -14,6 +14,7 @@ from recsynth.apps.review_sentiment import TASK as SENTIMENT
 from recsynth.apps.review_sentiment import days_read, labelled_reviews, spoken_lately
 from recsynth.apps.service_answers import INTENT, asked_lately, intent_task, noted_questions
 from recsynth.apps.teaching import teach
+from recsynth.memory import give_back
 from recsynth.stage import Frames, Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.ops import METRICS
@@ -37,6 +38,7 @@ def teach_texts(
     if apps.labels.enabled:
         taught.append(teach(labelled_items(items), classifiers, CATEGORIES, apps.labels.category, night))
         taught.append(teach_tagger(items, classifiers, night))
+    give_back()
     return {
         "classifiers": spark.createDataFrame([row for t in taught for row in t.classifiers], CLASSIFIERS.schema),
         "metrics": spark.createDataFrame([row for t in taught for row in t.metrics], METRICS.schema),

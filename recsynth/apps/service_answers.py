@@ -15,6 +15,7 @@ from recsynth.apps.classify import classifier_in_use, labels_by, readable
 from recsynth.apps.passages import Found, Library, Passage, composed, worker_tower
 from recsynth.apps.settings import ServiceSettings
 from recsynth.apps.teaching import Task, one_label
+from recsynth.memory import give_back
 from recsynth.model.towers import TextTower
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
@@ -180,6 +181,8 @@ def _answering(
                 given = answer_to(row["text"], row["label"], confidence, facts, templates, look, settings)
                 rows.append((row["source"], row["ticket_id"], *given))
             yield pd.DataFrame(rows, columns=["source", "ticket_id", *Answer._fields])
+        tower = shared = None
+        give_back()
 
     return answer
 
