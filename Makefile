@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-texts bench-synthesis install clean
+.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -32,7 +32,7 @@ bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail
 bench-model: .venv/installed  ## the language model on Online Retail's held-out items, three seeds
 	$(BIN)/python -m tests.benchmarks.model --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
-bench-apps: bench-propensity bench-demand bench-surges bench-texts  ## the applications
+bench-apps: bench-propensity bench-demand bench-surges bench-planted bench-texts  ## the applications
 
 bench-propensity: .venv/installed  ## chances to buy on Online Retail, judged on the days after three dates
 	$(BIN)/python -m tests.benchmarks.propensity --data $(RECSYNTH_DATA)/online_retail $(ARGS)
@@ -42,6 +42,9 @@ bench-demand: .venv/installed  ## forecasts on weekly_sales and Online Retail, j
 
 bench-surges: .venv/installed  ## surges of complaints, planted and real
 	$(BIN)/python -m tests.benchmarks.surges --data $(RECSYNTH_DATA) $(ARGS)
+
+bench-planted: .venv/installed  ## answers and labels on the simulated shop against what was planted in it
+	$(BIN)/python -m tests.benchmarks.planted $(ARGS)
 
 bench-texts: .venv/installed  ## text classifiers on five labelled sets, 90 minutes
 	$(BIN)/python -m tests.benchmarks.texts --data $(RECSYNTH_DATA) $(ARGS)

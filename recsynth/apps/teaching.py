@@ -86,7 +86,7 @@ def teach(known: DataFrame, classifiers: DataFrame, task: Task, settings: Teachi
     if before is not None:
         champion = read_classifier(night.models.parent / before.path)
         found[BEFORE] = _said(champion, champion.probabilities(texts))
-    figures = _figures(found, true, classes, task, night.settings.evaluation.resamples)
+    figures = _figures(found, true, task, night.settings.evaluation.resamples)
     f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
     row = _write(taught, task, settings, night, len(learn), f1, is_champion)
@@ -113,9 +113,7 @@ def _drawn(texts: DataFrame, most: int, seed: int) -> pd.DataFrame:
     return texts.orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(most).toPandas()
 
 
-def _figures(
-    found: dict[str, _Said], true: np.ndarray, classes: Sequence[str], task: Task, resamples: int
-) -> list[Figure]:
+def _figures(found: dict[str, _Said], true: np.ndarray, task: Task, resamples: int) -> list[Figure]:
     """Rows (metric, model, value, low, high, count)."""
     n = len(true)
     labels = {model: said.labels for model, said in found.items()}
@@ -123,7 +121,7 @@ def _figures(
     rows: list[Figure] = []
     for model, guessed in labels.items():
         right = (guessed == true).astype(float)
-        f1 = float(f1_score(true, guessed, labels=list(classes), average="macro", zero_division=0))
+        f1 = float(f1_score(true, guessed, average="macro", zero_division=0))
         rows.append(("macro_f1", model, f1, None, None, n))
         rows.append(("accuracy", model, float(accuracy_score(true, guessed)), *bootstrap_mean(right, resamples), n))
     for model, said in found.items():

@@ -289,20 +289,20 @@ def _calibration(
 ) -> tuple[tuple[float, float], np.ndarray]:
     """Two scales, neither negative, and a bias for each class: least log loss on the held-out texts, drawn to 1 and 0.
 
-    Vector scaling (Guo et al., ICML 2017) of two models at once; the ridge keeps a class of few texts
-    from a bias of its own.
+    Vector scaling (Guo et al., ICML 2017) of two models at once; the ridge keeps a class of few texts from a bias of
+    its own, and few texts that were all right from a certainty that they do not show.
     """
     n, classes = said.shape
     rows = np.arange(n)
 
     def loss(x: np.ndarray) -> float:
         p = log_softmax(x[0] * heard + x[1] * said + x[2:], axis=1)
-        return float(-p[rows, y].sum() + 0.5 * (x[2:] ** 2).sum() * 10 + 0.5 * ((x[0] + x[1] - 1) ** 2))
+        return float(-p[rows, y].sum() + 5 * (x[2:] ** 2).sum() + 5 * (x[0] + x[1] - 1) ** 2)
 
     def slope(x: np.ndarray) -> np.ndarray:
         gap = softmax(x[0] * heard + x[1] * said + x[2:], axis=1)
         gap[rows, y] -= 1
-        tie = x[0] + x[1] - 1
+        tie = 10 * (x[0] + x[1] - 1)
         return np.concatenate([[(gap * heard).sum() + tie, (gap * said).sum() + tie], gap.sum(0) + 10 * x[2:]])
 
     bounds = [(0, 10) if is_language else (0, 0), (0, 10), *[(-5, 5)] * classes]

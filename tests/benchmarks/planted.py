@@ -1,0 +1,106 @@
+"""Answers and labels on the simulated shop, where the truth is planted: one whole night, then what it found of it.
+
+    make bench-planted
+
+The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Judged against its truth tables,
+which no stage reads: intents, decisions, the policy that answers a question among the first five passages, orders of
+other customers in answers, and the fields that records lack. Exit code 0 only where the floors hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import shutil
+import sys
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from deltalake import DeltaTable
+
+from recsynth.nightly import run_night
+from recsynth.session import session
+from recsynth.settings import Settings
+from recsynth.shop.landing import truth_folder
+from recsynth.shop.questions import INTENTS
+
+AS_OF = date(2025, 4, 17)
+FLOORS = {
+    "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
+    "composed from the right policy": 0.8, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
+}  # fmt: skip
+LEAKS = "orders of other customers in answers"
+
+
+def main() -> int:
+    """Run the night, print a line a figure, return 1 where a floor is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("data/bench_planted"), help="where the night is written")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    shutil.rmtree(options.folder, ignore_errors=True)
+    paths = [f"paths.{name}={options.folder / name}" for name in ("landing", "lake", "report")]
+    settings = Settings.load("conf/default.toml", [*paths, "apps.service.shown_days=28"])
+    run_night(session("bench_planted", settings.spark), settings, AS_OF)
+    lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
+    found = [*answers(lake, truth), *labels(lake, truth)]
+    print("figure | value | of\n---|---|---")
+    for name, value, n in found:
+        print(f"{name} | {value:.3f} | {n}")
+    faults = [f"{name}: {value:.3f}, expected at least {FLOORS[name]}" for name, value, _ in found
+              if name in FLOORS and value < FLOORS[name]]  # fmt: skip
+    faults += [f"{name}: {value:.0f}" for name, value, _ in found if name == LEAKS and value]
+    for fault in faults:
+        print(f"MISSED {fault}")
+    return 1 if faults else 0
+
+
+def answers(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
+    """Figures of output.service_answers: name, value, how many questions it is of."""
+    planted = pd.read_parquet(truth / "tickets").rename(columns={"intent": "true"})
+    asked = DeltaTable(lake / "output/service_answers").to_pandas().merge(planted, on="ticket_id")
+    new = {i.name for i in INTENTS["en"] if i.is_new}
+    known = asked[~asked["is_out_of_scope"] & ~asked["true"].isin(new)]
+    templates, composed = known[known["decision"] == "template"], asked[asked["decision"] == "composed"]
+    looked = asked[asked["policy"].notna() & (asked["decision"] != "template")]
+    outside = asked[asked["is_out_of_scope"]]
+    parts = {
+        "intent, known ones": known["intent"] == known["true"],
+        "known ones answered by a template": known["decision"] == "template",
+        "templates of the right intent": templates["intent"] == templates["true"],
+        "policy among five passages": [
+            _is_among(p, t) for p, t in zip(looked["passages"], looked["policy"], strict=True)
+        ],
+        "composed from the right policy": [
+            t in {s["source_id"] for s in p} for p, t in zip(composed["sentences"], composed["policy"], strict=True)
+        ],
+        "out of scope handed over": outside["decision"] == "hand_over",
+    }  # fmt: skip
+    rows = [(name, float(pd.Series(right, dtype=float).mean()), len(right)) for name, right in parts.items()]
+    own = planted.groupby("user_id")["order_id"].agg(set)
+    said = asked.dropna(subset=["answer"])
+    leaks = sum(
+        bool(set(re.findall(r"OU\d+/\d+", a)) - own[u]) for a, u in zip(said["answer"], said["user_id_x"], strict=True)
+    )
+    return [*rows, (LEAKS, float(leaks), len(said))]
+
+
+def _is_among(passages: list[dict[str, str]], policy: str) -> bool:
+    return policy in [p["source_id"] for p in passages[:5] if p["kind"] == "policy"]
+
+
+def labels(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
+    """Figures of output.item_labels: fields that records lack, of items that the night knows."""
+    found = DeltaTable(lake / "output/item_labels").to_pandas()
+    lost = pd.read_parquet(truth / "item_gaps").rename(columns={"value": "true"})
+    lost = lost[lost["item_id"].isin(set(found["item_id"]))].merge(found, on=["item_id", "field"], how="left")
+    return [
+        ("gaps filled", float(lost["value"].notna().mean()), len(lost)),
+        ("gaps filled rightly", float((lost["value"] == lost["true"]).mean()), len(lost)),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
