@@ -109,8 +109,9 @@ def item_labels(
 ) -> DataFrame:
     """The best value of each field that an item's words hold, and its category, marked where the record lacks it.
 
-    Reads silver.items, model.classifiers, model.text_labels and output.item_labels of earlier nights (words that the
-    tagger in use has read are not read again); writes output.item_labels. A value is spelled as most records spell it.
+    Reads silver.items, model.classifiers, model.text_labels and output.item_labels of the night before (words that
+    the tagger in use has read are not read again); writes output.item_labels. A value is spelled as most records
+    spell it.
     """
     settings, spark = night.settings.apps.labels, items.sparkSession
     if not settings.enabled:
@@ -118,7 +119,9 @@ def item_labels(
     words = item_words(items).persist()
     parts = []
     if (tagger := classifier_in_use(classifiers, FIELDS)) is not None:
-        before = item_labels.where(F.col("model_version") == tagger.model_version)
+        last = item_labels.agg(F.max("run_date")).first()
+        before = item_labels.where(F.col("run_date") == F.lit(last[0] if last else None))
+        before = before.where(F.col("model_version") == tagger.model_version)
         parts.append(_of_fields(words, before, tagger.model_version, night.models.parent / tagger.path, night))
     best = classifier_in_use(classifiers, CATEGORIES.name)
     if (said := labels_by(best, text_labels)) is not None and best is not None:

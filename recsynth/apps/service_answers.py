@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from recsynth.model.towers import TextTower
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import SERVICE_ANSWERS
+
+log = logging.getLogger(__name__)
 
 INTENT = "intent"
 TEMPLATE, COMPOSED, HAND_OVER = "template", "composed", "hand_over"
@@ -153,7 +156,10 @@ def _passages(policies: DataFrame, templates: Templates, settings: ServiceSettin
     latest = policies.groupBy("source", "policy_id").agg(
         F.max_by(F.struct("title", "text"), F.struct("seen_date", "text_hash")).alias("told")
     )
-    rows = latest.orderBy("policy_id", "source").limit(settings.max_passages).collect()
+    rows = latest.orderBy("policy_id", "source").limit(settings.max_passages + 1).collect()
+    if len(rows) > settings.max_passages:
+        log.warning("policies: only the first %d are looked at (apps.service.max_passages)", settings.max_passages)
+        rows = rows[:-1]
     shared = [Passage("policy", r.policy_id, r.told.title or "", r.told.text) for r in rows]
     plain = [(intent, t) for intent, texts in sorted(templates.items()) for t in texts if filled(t, {}) is not None]
     return [*shared, *(Passage("answer", intent, intent.replace("_", " "), t) for intent, t in plain)]
