@@ -29,7 +29,7 @@ from recsynth.shop.questions import INTENTS
 AS_OF = date(2025, 4, 17)
 FLOORS = {
     "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
-    "composed from the right policy": 0.8, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
+    "composed from the right source": 0.75, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
 }  # fmt: skip
 LEAKS = "orders of other customers in answers"
 
@@ -73,8 +73,9 @@ def answers(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
         "policy among five passages": [
             _is_among(p, t) for p, t in zip(looked["passages"], looked["policy"], strict=True)
         ],
-        "composed from the right policy": [
-            t in {s["source_id"] for s in p} for p, t in zip(composed["sentences"], composed["policy"], strict=True)
+        "composed from the right source": [
+            _is_right(p, policy, true)
+            for p, policy, true in zip(composed["sentences"], composed["policy"], composed["true"], strict=True)
         ],
         "out of scope handed over": outside["decision"] == "hand_over",
     }  # fmt: skip
@@ -89,6 +90,13 @@ def answers(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
 
 def _is_among(passages: list[dict[str, str]], policy: str) -> bool:
     return policy in [p["source_id"] for p in passages[:5] if p["kind"] == "policy"]
+
+
+def _is_right(sentences: list[dict[str, str]], policy: str | None, true: str | None) -> bool:
+    """Whether a sentence stands in the policy, in the agents' answer to the true intent, or, of goods, in the item."""
+    return any(
+        s["source_id"] in (policy, true) or (s["kind"] == "item" and str(true).startswith("item_")) for s in sentences
+    )
 
 
 def labels(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
