@@ -9,12 +9,11 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.apps.catalogue import latest_items
+from recsynth.apps.catalogue import latest_items, renamed
 from recsynth.stage import Night
 
 SLOT = re.compile(r"\{(\w+)\}")
 ORDER, DATE, ITEM = "order_id", "date", "item"
-TEMPLATES = "intent string, template string, customers bigint"
 
 
 def delexicalised(answer: str, facts: Mapping[str, str]) -> str:
@@ -77,10 +76,7 @@ def with_facts(tickets: DataFrame, events: DataFrame, items: DataFrame, night: N
     )
     day = F.date_format(F.from_utc_timestamp("bought_at", night.settings.shop_time_zone), "yyyy-MM-dd")
     own = F.create_map(F.lit(ORDER), "bought_order", F.lit(DATE), day, F.lit(ITEM), F.col("item_title"))
-    words = F.transform_keys(
-        F.coalesce("item_attributes", F.create_map().cast("map<string,string>")),
-        lambda k, _: F.lower(F.regexp_replace(k, r"\W+", "_")),
-    )
+    words = renamed("item_attributes", lambda k: F.lower(F.regexp_replace(k, r"[^\p{L}\p{N}]+", "_")))
     # An attribute called as one of ours would be a second value under the same name.
     free = F.map_filter(words, lambda k, _: ~k.isin(ORDER, DATE, ITEM))
     facts = F.map_filter(F.map_concat(own, free), lambda _, v: v.isNotNull())
@@ -88,7 +84,7 @@ def with_facts(tickets: DataFrame, events: DataFrame, items: DataFrame, night: N
 
 
 def answer_templates(answered: DataFrame, least_customers: int, most: int) -> DataFrame:
-    """TEMPLATES: for each intent the `most` answers that the most customers got.
+    """Rows (intent, template, customers): for each intent the `most` answers that the most customers got.
 
     answered: intent, user_id, answer, facts. A template that fewer than `least_customers` customers got is left out:
     what one letter says of its reader, a street or a name, is in no other.

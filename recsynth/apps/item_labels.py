@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,8 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
-from recsynth.apps.settings import LabelSettings
 from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_tagger
-from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due
+from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due, registered
 from recsynth.apps.text_classifier import use_threads
 from recsynth.measure.spans import span_scores
 from recsynth.memory import give_back
@@ -50,9 +48,12 @@ def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taug
     settings = night.settings.apps.labels
     if not is_due(classifiers, FIELDS, settings.retrain_days, night):
         return Taught([], [])
-    words = item_words(items).where(F.size("fields") > 0).select("text", "content_hash", "fields")
-    drawn = words.orderBy(F.xxhash64(F.lit(night.seed(FIELDS)), "content_hash"), "content_hash", F.to_json("fields"))
-    rows = drawn.dropDuplicates(["content_hash"]).limit(settings.max_texts)
+    words = item_words(items).where(F.size("fields") > 0).groupBy("content_hash", "text")
+    # Of records that share their words one is kept, by a rule that no order of rows can change.
+    drawn = words.agg(F.min_by("fields", F.to_json("fields")).alias("fields"))
+    rows = drawn.orderBy(F.xxhash64(F.lit(night.seed(FIELDS)), "content_hash"), "content_hash").limit(
+        settings.max_texts
+    )
     judged = F.pmod(F.xxhash64("content_hash"), F.lit(JUDGED_OF)) == 0
     learn, judge = (rows.where(c).orderBy("content_hash").toPandas() for c in (~judged, judged))
     known = _known_values(learn["fields"].tolist(), settings.max_values)
@@ -74,7 +75,8 @@ def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taug
     f1 = {model: value for _, metric, model, _, value, *_ in metrics if metric == "span_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
     log.info("%s: span F1 %s; champion: %s", FIELDS, {k: round(v, 4) for k, v in f1.items()}, is_champion)
-    version = _write(tagger, settings, night)
+    card = {"task": FIELDS, "settings": settings.tagger.model_dump(mode="json")}
+    version = registered(FIELDS, lambda folder: write_tagger(tagger, folder, card), night)
     row = (FIELDS, version, f"{night.models.name}/{version}", settings.tagger.encoder, fields, len(lessons[0].texts),
            {f"span_f1_{model}": value for model, value in f1.items()}, is_champion)  # fmt: skip
     return Taught([row], metrics)
@@ -185,17 +187,6 @@ def _lesson(rows: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> Lesson:
     marked = [(t, recorded_spans(t, dict(f), known)) for t, f in zip(rows["text"], rows["fields"], strict=True)]
     kept = [(text, spans) for text, spans in marked if any(s.field != ANY for s in spans)]
     return Lesson([text for text, _ in kept], [spans for _, spans in kept])
-
-
-def _write(tagger: Tagger, settings: LabelSettings, night: Night) -> str:
-    made = night.work / f"classifier_{FIELDS}"
-    card = {"task": FIELDS, "settings": settings.tagger.model_dump(mode="json")}
-    version = f"{FIELDS}-{write_tagger(tagger, made, card)}"
-    folder = night.models / version
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, folder)
-    return version
 
 
 def _worker_tagger(folder: str, threads: int) -> Tagger:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.apps.catalogue import renamed
 from recsynth.apps.classify import readable
 from recsynth.apps.tagger import Span
 
@@ -23,7 +24,7 @@ def item_words(items: DataFrame) -> DataFrame:
     without a letter in title and description is left out.
     """
     path = F.nullif(F.array_join("category", " > "), F.lit(""))
-    own = F.transform_keys(_known("attributes"), lambda k, _: F.lower(F.trim(k)))
+    own = renamed("attributes", lambda k: F.lower(F.trim(k)))
     brand = F.map_filter(F.create_map(F.lit(BRAND), F.col("brand")), lambda _, v: v.isNotNull())
     # An attribute called brand would be a second value under the same name.
     fields = F.map_concat(brand, F.map_filter(own, lambda k, _: ~k.isin(BRAND, CATEGORY)))
@@ -35,10 +36,6 @@ def item_words(items: DataFrame) -> DataFrame:
     said = known.select("item_id", both.alias("text"), F.length(title).alias("title_length"), path.alias("category"),
                         F.map_filter(fields, lambda _, v: F.trim(v) != "").alias("fields"))  # fmt: skip
     return said.where("text <> ''").withColumn("content_hash", F.sha2("text", 256))
-
-
-def _known(attributes: str) -> Column:
-    return F.coalesce(F.col(attributes), F.create_map().cast("map<string,string>"))
 
 
 def recorded_spans(text: str, fields: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> list[Span]:

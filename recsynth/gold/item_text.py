@@ -13,9 +13,8 @@ def item_text(item_records: DataFrame, events: DataFrame, item_labels: DataFrame
     """Join what the records and the events say of each item; what a record lacks is filled from the item's own words.
 
     Reads silver.item_records, silver.events and output.item_labels (inferred ones that are sure enough); writes
-    gold.item_text. The title is the one most often
-    seen (then the latest, then the first by alphabet), because shops key in notes and typos; of every
-    other field the latest known value holds.
+    gold.item_text. The title is the one most often seen (then the latest, then the first by alphabet), because shops
+    key in notes and typos; of every other field the latest known value holds.
     """
     records, people = (
         _records(item_records),

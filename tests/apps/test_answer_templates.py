@@ -59,7 +59,7 @@ def facts(spark: SparkSession) -> dict[str, Row]:
     events = table(spark, EVENTS, [bought(*order) for order in orders])
     items = table(spark, ITEMS, [
         {"item_id": i, "valid_from": datetime(2024, 1, 1), "title": f"red {i}", "description": f"A {i}.",
-         "attributes": {"Main colour": "red", "item": "x"}} for i in ("mug", "pan")
+         "attributes": {"Main colour": "red", "item": "x", "颜色": "红", "尺寸": "大"}} for i in ("mug", "pan")
     ])  # fmt: skip
     asked = [
         ("last", "u", 3, None, None), ("of_item", "u", 3, None, "mug"), ("own", "u", 3, "O1", None),
@@ -78,10 +78,11 @@ def test_the_order_is_the_one_named_or_the_last_of_the_asker_before_the_question
     orders = {ticket: row.facts.get("order_id") for ticket, row in facts.items()}
     assert orders == {"last": "O2", "of_item": "O1", "own": "O1", "stranger": None, "later": None, "nobody": None,
                       "unbought": None}  # fmt: skip
-    assert facts["own"].facts == {"order_id": "O1", "date": "2024-05-22", "item": "red mug", "main_colour": "red"}
+    assert facts["own"].facts == {"order_id": "O1", "date": "2024-05-22", "item": "red mug", "main_colour": "red",
+                                  "颜色": "红", "尺寸": "大"}  # fmt: skip
 
 
 def test_what_everybody_may_know_of_the_item_asked_about_needs_no_order(facts: dict[str, Row]) -> None:
-    assert facts["unbought"].facts == {"item": "red pan", "main_colour": "red"}
+    assert facts["unbought"].facts == {"item": "red pan", "main_colour": "red", "颜色": "红", "尺寸": "大"}
     assert facts["unbought"].item_text == "A pan."
     assert facts["stranger"].facts == {}

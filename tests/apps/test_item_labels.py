@@ -104,11 +104,14 @@ def test_words_that_contradict_the_record_are_told_and_fill_nothing(made: dict[s
 
 
 def test_words_are_read_once_by_a_model(spark: SparkSession, made: dict[str, Any]) -> None:
-    before = made["found"].withColumn("run_date", F.lit(AS_OF - timedelta(days=1)))
-    # Where every text with a value has been read, the folder of the tagger is not opened for it again.
+    # What the night before said is told as it was said, here with a chance that the tagger itself never gives.
+    said = made["found"].withColumn("confidence", F.lit(0.125)).where("item_id <> 'liar'")
+    before = said.withColumn("run_date", F.lit(AS_OF - timedelta(days=1)))
     again = item_labels(made["items"], made["models"], made["texts"], before, made["night"])
-    rows = {(r.item_id, r.field): r for r in again.collect()}
-    assert rows == made["rows"]
+    rows = {key: r for r in again.collect() if (key := (r.item_id, r.field))[1] != "category"}
+    assert rows.keys() == {key for key in made["rows"] if key[1] != "category"}
+    assert {r.confidence for key, r in rows.items() if key[0] != "liar"} == {0.125}
+    assert rows["liar", "colour"].confidence > 0.5
 
 
 def test_item_text_uses_what_is_sure_enough(spark: SparkSession) -> None:
@@ -142,7 +145,7 @@ def test_values_of_fields_that_the_record_lacks_are_neither_right_nor_wrong() ->
 def test_the_words_of_an_item_are_its_latest_title_and_description(spark: SparkSession) -> None:
     rows = [
         {"item_id": "a", "valid_from": datetime(2024, 1, day), "title": title, "description": "D.", "brand": "Ora",
-         "category": ["K", "M"], "attributes": {" Colour": "red", "size": "", "brand": "x"}}
+         "category": ["K", "M"], "attributes": {" Colour": "red", "colour": "blue", "size": "", "brand": "x"}}
         for day, title in ((1, "old"), (2, "new\n mug"))
     ]  # fmt: skip
     (row,) = item_words(table(spark, ITEMS, rows)).collect()
