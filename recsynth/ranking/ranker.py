@@ -106,7 +106,8 @@ def with_probability(rows: DataFrame, fitted: Fitted | None) -> DataFrame:
         return rows.withColumn(PROBABILITY, F.lit(None).cast("double"))
     ranked = rows.withColumnRenamed("score", "final_score")
     given = _with_scores(ranked, (fitted.held_out.model,)).withColumn("score", F.col("score").cast("double"))
-    probable: DataFrame = fitted.held_out.calibration.transform(given)
+    # The shares are sums over partitions, in whatever order these end: their last digits differ between two runs.
+    probable: DataFrame = fitted.held_out.calibration.transform(given).withColumn(PROBABILITY, F.round(PROBABILITY, 9))
     return probable.drop("score").withColumnRenamed("final_score", "score")
 
 
