@@ -43,7 +43,7 @@ bench-demand: .venv/installed  ## forecasts on weekly_sales and Online Retail, j
 bench-surges: .venv/installed  ## surges of complaints, planted and real
 	$(BIN)/python -m tests.benchmarks.surges --data $(RECSYNTH_DATA) $(ARGS)
 
-bench-planted: .venv/installed  ## answers and labels on the simulated shop against what was planted in it
+bench-planted: .venv/installed  ## answers, labels and advertisements on the simulated shop against what was planted
 	$(BIN)/python -m tests.benchmarks.planted $(ARGS)
 
 bench-texts: .venv/installed  ## text classifiers on five labelled sets, 90 minutes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recsynth.apps.ad_copy import ad_copy
 from recsynth.apps.demand_forecast import demand_forecast
 from recsynth.apps.item_labels import item_labels
 from recsynth.apps.judge_demand import judge_demand
@@ -153,6 +154,13 @@ STAGES: tuple[Stage, ...] = (
         ("output.item_labels",),
         item_labels,
         sees_nights=ALL_CLASSIFIERS | {"output.item_labels"},
+    ),
+    Stage(
+        "ad_copy",
+        ("silver.items", "output.item_labels", "gold.query_items", "output.ad_copy"),
+        ("output.ad_copy", "ops.metrics"),
+        ad_copy,
+        sees_nights=frozenset({"output.ad_copy"}),
     ),
     Stage(
         "item_text",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator
 from datetime import date
@@ -204,8 +205,8 @@ def _default(field: FieldInfo) -> str:
 def _toml(value: Any) -> str:
     r"""A value as TOML writes it.
 
-    >>> _toml(True), _toml(20000), _toml(0.5), _toml({"a": 1.0}), _toml("\\d")
-    ('true', '20_000', '0.5', '{ a = 1.0 }', "'\\d'")
+    >>> _toml(True), _toml(20000), _toml(0.5), _toml({"a": 1.0, "色": 2}), _toml("\\d")
+    ('true', '20_000', '0.5', '{ a = 1.0, "色" = 2 }', "'\\d'")
     """
     match value:
         case bool():
@@ -213,13 +214,17 @@ def _toml(value: Any) -> str:
         case int():
             return f"{value:_}" if value < 10_000_000 else str(value)  # a seed is a name, not a quantity
         case dict():
-            return "{ " + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+            return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
         case list():
             return "[" + ", ".join(map(_toml, value)) + "]"
         case str():
             return _text(value)
         case _:
             return str(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
 
 
 def _text(value: str) -> str:

@@ -25,7 +25,7 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
-from recsynth.tables.output import ITEM_LABELS
+from recsynth.tables.output import AD_COPY, ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
@@ -39,7 +39,7 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
-    "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers",
+    "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers", "ad_copy",
 )  # fmt: skip
 
 
@@ -102,7 +102,8 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         "candidates": table(spark, CANDIDATES, who),
         "models": champions(spark),
         "items": table(spark, SHOP_ITEMS, [
-            {"item_id": i, "valid_from": past - timedelta(days=3), "category": ["mugs"]} for i in ITEMS
+            {"item_id": i, "valid_from": past - timedelta(days=3), "category": ["mugs"], "title": f"red {i}"}
+            for i in ITEMS
         ]),
         "reviews": table(spark, REVIEWS, [
             {"event_id": f"r{n}", "user_id": u, "item_id": "i0", "ts": past, "rating": 1.0 + 2 * n, "text": "red. fits"}
@@ -112,6 +113,7 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             {"item_id": "i0", "field": "colour", "value": "red", "words": "red", "found_in": "title", "start": 0,
              "confidence": 0.9, "is_inferred": True, "content_hash": "h", "model_version": "m"}
         ]),
+        "ad_copy": table(spark, AD_COPY, []).withColumn("run_date", F.lit(AS_OF)),
         "tickets": table(spark, TICKETS, [
             {"source": "s", "ticket_id": f"t{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1), "item_id": "i0",
              "question": f"How long may I return it, number {n}?", "copies": 1} for n, u in enumerate(USERS)

@@ -55,6 +55,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.item_labels": {"item_id": "x", "field": "colour", "value": "red", "words": "red", "found_in": "title",
                            "start": 0, "confidence": 0.9, "is_inferred": False, "recorded": "blue", "content_hash": "h",
                            "model_version": "m"},
+    "output.ad_copy": {"item_id": "x", "slot": "headline", "variant": 1, "text": "Red mug", "score": 0.9,
+                       "claims": [("red", "colour", "record")], "written_by": "patterns", "language": "en",
+                       "tone": "plain", "content_hash": "h", "written": WHOLE},
     "output.service_answers": {"source": "s", "ticket_id": "t", "asked_at": AT, "question": "Where?", "intent": "where",
                                "confidence": 0.9, "decision": "composed", "answer": "Here.",
                                "sentences": [("Here.", "policy", "p")], "passages": [], "reason": "Found.",
@@ -251,4 +254,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 12
+    assert [result.count() for result in results[2:]] == [1] * 13

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from recsynth.apps.ad_words import FORBIDDEN, PATTERNS
 from recsynth.section import Section
 
 
@@ -290,6 +291,61 @@ class LabelSettings(Section):
     )
 
 
+class AdSettings(Section):
+    """Titles, descriptions and advertisements of items."""
+
+    enabled: bool = Field(True, description="Whether texts are written at all; the table is empty otherwise.")
+    language: str = Field("en", description="Language of the patterns: en or zh, or any where patterns are given.")
+    tone: str = Field("plain", description="Tone of the patterns: plain or warm, or any where patterns are given.")
+    title_length: int = Field(60, ge=10, description="Most characters of a title.")
+    headline_length: int = Field(30, ge=10, description="Most characters of a headline.")
+    body_length: int = Field(90, ge=20, description="Most characters of a body.")
+    description_length: int = Field(400, ge=40, description="Most characters of a description.")
+    variants: int = Field(3, ge=1, description="Headlines, and bodies, that an item gets at most.")
+    sentences: int = Field(3, ge=1, description="Most sentences of a description.")
+    titles: list[str] = Field(default_factory=list, description="Titles with slots in braces; none: built-in ones.")
+    headlines: list[str] = Field(default_factory=list, description="Headlines with slots; none: built-in ones.")
+    bodies: list[str] = Field(default_factory=list, description="Sentences with slots; none: built-in ones.")
+    own_sentences: bool = Field(
+        True,
+        description="Whether sentences that descriptions share are used for others; not where they are in another "
+        "language or tone than asked for.",
+    )
+    slots: dict[str, str] = Field(
+        default_factory=lambda: {"color": "colour", "颜色": "colour", "材质": "material", "尺寸": "size"},
+        description="Name of an attribute, in lower case, to the slot that it fills; others fill one of their name.",
+    )
+    forbidden: list[str] = Field(
+        default_factory=lambda: FORBIDDEN,
+        description="Beginnings of words that no text may have: superlatives and promises that consumer law forbids.",
+    )
+    least_items: int = Field(
+        5, ge=2, description="Items whose descriptions must share a sentence before it is used for others."
+    )
+    templates: int = Field(100, ge=1, description="Most such sentences, those of the most items.")
+    plain_share: float = Field(
+        0.1, gt=0, le=1, description="Share of descriptions that have a word from which it says nothing of an item."
+    )
+    max_values: int = Field(1000, ge=1, description="Most values of a field that are known by name, the frequent ones.")
+    judged_items: int = Field(1000, ge=1, description="About how many held-out descriptions are compared with ours.")
+    generator: str = Field(
+        "", description="Folder of a T5 or GPT model that writes further texts; none: sentences and patterns alone."
+    )
+    generated: int = Field(4, ge=1, description="Texts that the model writes for each slot of an item.")
+    generated_tokens: int = Field(96, ge=8, description="Most tokens of such a text.")
+
+    @model_validator(mode="after")
+    def _patterns_are_known(self) -> AdSettings:
+        given = self.titles and self.headlines and self.bodies
+        if not given and (self.language, self.tone) not in PATTERNS:
+            known = ", ".join(f"{language} {tone}" for language, tone in PATTERNS)
+            raise ValueError(
+                f"language and tone: expected one of {known}, or titles, headlines and bodies of your own, "
+                f"found {self.language} {self.tone}"
+            )
+        return self
+
+
 class AppsSettings(Section):
     """The applications."""
 
@@ -302,3 +358,4 @@ class AppsSettings(Section):
     profiles: ProfileSettings = Field(default_factory=ProfileSettings, description="Who each customer is.")
     service: ServiceSettings = Field(default_factory=ServiceSettings, description="Intents and answers.")
     labels: LabelSettings = Field(default_factory=LabelSettings, description="Fields of items found in their words.")
+    ads: AdSettings = Field(default_factory=AdSettings, description="Titles, descriptions and advertisements.")

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.report import plots
+from recsynth.report.ads import ads
 from recsynth.report.demand import demand
 from recsynth.report.examples import examples, new_items, search, similar
 from recsynth.report.labels import labels
@@ -42,7 +43,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
         "profiles": profiles(tables, metrics), "propensity": propensity(tables, metrics),
-        "labels": labels(tables, metrics), "sentiment": sentiment(tables, metrics),
+        "labels": labels(tables, metrics), "ads": ads(tables, metrics), "sentiment": sentiment(tables, metrics),
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "stages": _stages(tables),

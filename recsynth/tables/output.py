@@ -351,6 +351,40 @@ SERVICE_ANSWERS = Table(
     ),
 )
 
+AD_COPY = Table(
+    name="output.ad_copy",
+    grain="one row per (run_date, item_id, slot, variant): a text that may be shown of an item",
+    writer="ad_copy",
+    key=("item_id", "slot", "variant"),
+    columns=(
+        column("item_id", "string", "as the shop writes it"),
+        column("slot", "string", "what it is for", "slot in ('title', 'description', 'headline', 'body')"),
+        column("variant", "int", "1 for the one that is shown first", "variant >= 1"),
+        column("text", "string", "the text; it says nothing that stands in no claim", "text <> ''"),
+        column(
+            "score",
+            "double",
+            "share of what customers search in such items that it tells, 0 to 1",
+            "score between 0 and 1",
+        ),
+        column(
+            "claims",
+            "array<struct<text:string,field:string,found_in:string>>",
+            "all that it says of the item; field: a slot, or `words`; found_in: record, title or description",
+        ),
+        column(
+            "written_by",
+            "string",
+            "`sentences`: those that the shop's descriptions share; `patterns`; `generator`: a language model",
+            "written_by in ('sentences', 'patterns', 'generator')",
+        ),
+        column("language", "string", "of the patterns, as asked for"),
+        column("tone", "string", "as asked for"),
+        column("content_hash", "string", "sha256 of the item's record and words and of how texts are written"),
+        column("written", "date", "night on which it was written; an item that did not change keeps its texts"),
+    ),
+)
+
 TABLES = (
     RECOMMENDATIONS,
     NEW_ITEM_RECOMMENDATIONS,
@@ -364,4 +398,5 @@ TABLES = (
     USER_PROFILES,
     SERVICE_ANSWERS,
     ITEM_LABELS,
+    AD_COPY,
 )

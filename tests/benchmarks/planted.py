@@ -1,10 +1,11 @@
-"""Answers and labels on the simulated shop, where the truth is planted: one whole night, then what it found of it.
+"""Answers, labels and advertisements on the simulated shop, where the truth is planted: one night, then what it found.
 
     make bench-planted
 
 The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Judged against its truth tables,
 which no stage reads: intents, decisions, the policy that answers a question among the first five passages, orders of
-other customers in answers, and the fields that records lack. Exit code 0 only where the floors hold.
+other customers in answers, the fields that records lack, and words in advertisements that are another item's. Exit
+code 0 only where the floors hold.
 """
 
 from __future__ import annotations
@@ -20,18 +21,23 @@ from pathlib import Path
 import pandas as pd
 from deltalake import DeltaTable
 
+from recsynth.apps.ad_texts import whole
 from recsynth.nightly import run_night
 from recsynth.session import session
 from recsynth.settings import Settings
+from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.landing import truth_folder
 from recsynth.shop.questions import INTENTS
+from recsynth.shop.words import BRANDS, COLOURS, KINDS, SIZES
 
 AS_OF = date(2025, 4, 17)
 FLOORS = {
     "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
     "composed from the right source": 0.75, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
 }  # fmt: skip
-LEAKS = "orders of other customers in answers"
+AD_FIGURES = ("coverage", "distinct_1", "distinct_2", "bleu", "chrf", "rouge_l")
+LEAKS, UNTRUE = "orders of other customers in answers", "advertisements with a word of another item's"
+TOO_LONG = "advertisements over their limit"
 
 
 def main() -> int:
@@ -45,13 +51,14 @@ def main() -> int:
     settings = Settings.load("conf/default.toml", [*paths, "apps.service.shown_days=28"])
     run_night(session("bench_planted", settings.spark), settings, AS_OF)
     lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
-    found = [*answers(lake, truth), *labels(lake, truth)]
+    found = [*answers(lake, truth), *labels(lake, truth), *advertisements(lake, settings)]
     print("figure | value | of\n---|---|---")
     for name, value, n in found:
         print(f"{name} | {value:.3f} | {n}")
     faults = [f"{name}: {value:.3f}, expected at least {FLOORS[name]}" for name, value, _ in found
               if name in FLOORS and value < FLOORS[name]]  # fmt: skip
-    faults += [f"{name}: {value:.0f}" for name, value, _ in found if name == LEAKS and value]
+    faults += [f"{name}: {value:.0f}" for name, value, _ in found
+               if name in (LEAKS, UNTRUE, TOO_LONG) and value]  # fmt: skip
     for fault in faults:
         print(f"MISSED {fault}")
     return 1 if faults else 0
@@ -108,6 +115,30 @@ def labels(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
         ("gaps filled", float(lost["value"].notna().mean()), len(lost)),
         ("gaps filled rightly", float((lost["value"] == lost["true"]).mean()), len(lost)),
     ]
+
+
+def advertisements(lake: Path, settings: Settings) -> list[tuple[str, float, int]]:
+    """Figures of output.ad_copy against the words that the shop made each item of."""
+    made, language = DeltaTable(lake / "output/ad_copy").to_pandas(), settings.shop.language
+    planted = described(catalogue(settings.shop, settings.seed), language).set_index("item_id")
+    words = {*BRANDS[language], *COLOURS[language], *SIZES[language]}
+    words |= {w for kind in KINDS[language] for w in (*kind.materials, *kind.uses, kind.noun)}
+    found = {w: re.compile(whole(w)) for w in words}
+    own = {i: f"{r.title} {r.description}" for i, r in planted.iterrows()}
+    untrue = [any(p.search(t) and not p.search(own[i]) for p in found.values())
+              for i, t in zip(made["item_id"], made["text"], strict=True)]  # fmt: skip
+    ads = settings.apps.ads
+    limits = {"title": ads.title_length, "description": ads.description_length, "headline": ads.headline_length,
+              "body": ads.body_length}  # fmt: skip
+    too_long = sum(len(t) > limits[s] for s, t in zip(made["slot"], made["text"], strict=True))
+    metrics = DeltaTable(lake / "ops/metrics").to_pandas().query("stage == 'ad_copy'")
+    named = [(f"{r.metric} of {r.segment}, {r.model}", r.value, int(r.count_)) for r in
+             metrics.rename(columns={"count": "count_"}).itertuples() if r.metric in AD_FIGURES]  # fmt: skip
+    per_item = made[made["slot"].isin(["headline", "body"])].groupby(["item_id", "slot"]).size()
+    return [
+        (UNTRUE, float(sum(untrue)), len(made)), (TOO_LONG, float(too_long), len(made)),
+        ("three variants", float((per_item == ads.variants).mean()), len(per_item)), *sorted(named),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ METRICS = [
     metric("evaluate", "probability_observed", "recsynth", "0.1 to 0.2", 0.12, None, None, 1234),
     metric("evaluate", "purchase_rate", "best_item", "rank 10", 0.0444, 0.0333, 0.0555, 90),
     metric("evaluate", "purchase_rate", "explored_item", "rank 10", 0.0111, 0.0, 0.0222, 90),
+    metric("ad_copy", "items", "", "written", 12.0, None, None, 12),
+    metric("ad_copy", "items", "", "kept", 3.0, None, None, 3),
+    *(metric("ad_copy", name, "recsynth", "headline", value) for name, value in (
+        ("coverage", 0.87), ("within_limits", 1.0), ("variants", 2.5), ("distinct_1", 0.125), ("distinct_2", 0.375))),
+    *(metric("ad_copy", name, "recsynth", "description", value, None, None, 28)
+      for name, value in (("bleu", 23.4), ("chrf", 45.6), ("rouge_l", 0.441))),
     metric("judge_propensity", "auc", "propensity", "buy_28", 0.7654, 0.7, 0.8, 2),
     metric("judge_propensity", "auc", "recency", "buy_28", 0.6543, 0.6, 0.7, 2),
     metric("judge_propensity", "expected_calibration_error", "propensity", "buy_28", 0.0321, None, None, 2),
@@ -148,6 +154,22 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for field, recorded in (("colour", None), ("hue", "RED"), ("tint", "blue"))
     ],
+    "ad_copy": [
+        {
+            "item_id": "x",
+            "slot": slot,
+            "variant": variant,
+            "text": f"{slot} {variant} {SCRIPT}",
+            "score": 0.5,
+            "claims": [(SCRIPT, "colour", "record")],
+            "written_by": "patterns",
+            "language": "en",
+            "tone": "plain",
+            "content_hash": "h",
+            "written": AS_OF,
+        }
+        for slot, variant in (("title", 1), ("description", 1), ("headline", 1), ("headline", 2), ("body", 1))
+    ],
     "service_answers": [
         {
             "source": "s",
@@ -244,6 +266,17 @@ def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_b
     assert "Nothing was synthesised tonight." in text(empty)
 
 
+def test_advertisements_are_shown_with_their_claims_and_figures(page: str, empty: str) -> None:
+    said = text(page)
+    assert "12 items were written of tonight, 3 kept their texts, 0 have none" in said
+    assert f"headline 1 {SCRIPT} / headline 2 {SCRIPT} body 1 {SCRIPT}" in said
+    assert f"colour {SCRIPT} (record)" in said
+    assert "headline 87 % 100 % 2.5 0.125 0.375" in said
+    assert "recsynth 23.4 45.6 0.441" in said
+    assert "Of 28 items whose own description was held out." in said
+    assert "No item has a text tonight." in text(empty)
+
+
 def test_what_reviews_say_is_told_with_the_items_that_people_complain_of(page: str, empty: str) -> None:
     said = text(page)
     assert "quality -0.50 4" in said
@@ -329,7 +362,7 @@ def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
     # ranker's gains, chances and whether they were true, customers by segment, reviews by week, texts
     # and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 19
+    assert page.count("<svg") == page.count("</svg>") == 20
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 
