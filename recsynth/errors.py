@@ -46,3 +46,9 @@ class AccountingError(RecsynthError):
     """Landed rows are not kept + duplicates + quarantined: something was lost."""
 
     exit_code = 6
+
+
+class ErasureError(RecsynthError):
+    """A user was erased from every table, and yet the id stands somewhere below the lake or the report."""
+
+    exit_code = 8

@@ -75,6 +75,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.tickets",
             "silver.policies",
             "silver.quarantine",
+            "ops.erasures",
         ),
         ("ops.metrics",),
         account,

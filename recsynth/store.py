@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -111,6 +111,50 @@ class Store:
         """Delete the rows that satisfy a SQL condition."""
         if self.version(table) != ABSENT:
             DeltaTable.forPath(self.spark, self.path(table)).delete(condition)
+
+    def delete_matching(self, table: Table, keys: DataFrame, on: Sequence[str]) -> int:
+        """Delete the rows whose columns `on` are those of a row of `keys`, none of them null; returns how many.
+
+        The keys are rows and no condition: what they hold stands in no plan and in no commit.
+        """
+        if self.version(table) == ABSENT:
+            return 0
+        same = " AND ".join(f"old.{name} = new.{name}" for name in on)
+        target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
+        with _persisted(keys.select(*on).distinct()) as distinct:
+            done = target.merge(distinct.alias("new"), same).whenMatchedDelete().execute().first()
+        return int(done["num_deleted_rows"]) if done is not None else 0
+
+    def forget(self, table: Table) -> None:
+        """Remove all but the latest version from the disk: files, statistics and commits; no time travel before it."""
+        version = self.version(table)
+        if version == ABSENT:
+            return
+        delta = DeltaTable.forPath(self.spark, self.path(table))
+        properties = delta.detail().select("properties").first()
+        if properties is not None and properties[0].get("delta.enableDeletionVectors") == "true":
+            # Rows that a vector hides are still in their files.
+            self.spark.sql(f"REORG TABLE delta.`{self.path(table)}` APPLY (PURGE)").collect()
+        # Delta asks this of whoever vacuums below a week: nobody reads beside a run that holds the lake.
+        self.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        delta.vacuum(0)
+        self._forget_commits(table)
+
+    def _forget_commits(self, table: Table) -> None:
+        """Write a checkpoint of the latest version and remove the commits before it, as the protocol allows."""
+        jvm = self.spark._jvm
+        assert jvm is not None
+        log = jvm.org.apache.spark.sql.delta.DeltaLog
+        log.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
+        latest = self.version(table)
+        folder = jvm.org.apache.hadoop.fs.Path(f"{self.path(table)}/_delta_log")
+        files = folder.getFileSystem(self.spark._jsc.hadoopConfiguration())
+        for file in files.listStatus(folder):
+            name = file.getPath().getName()
+            if name[:20].isdigit() and int(name[:20]) < latest:
+                files.delete(file.getPath(), False)
+        # What it has read of them before is not what lies there now.
+        log.clearCache()
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder on whatever file system it lies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.errors import ContractError
+from recsynth.scan import scan
 from recsynth.store import ABSENT, Store
 from recsynth.tables.gold import QUERY_ITEMS
 from recsynth.tables.ops import METRICS
@@ -142,6 +144,35 @@ def test_restore_puts_an_earlier_version_back(spark: SparkSession, store: Store)
     assert [r.query for r in store.read(QUERY_ITEMS, before + 1).collect()] == ["b"]
     store.restore(QUERY_ITEMS, ABSENT)
     assert store.version(QUERY_ITEMS) == ABSENT
+
+
+def test_matching_rows_are_deleted_and_no_commit_says_which(spark: SparkSession, store: Store) -> None:
+    for night in (FIRST, SECOND):
+        store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("secret"), pair("b")]), night)
+    keys = spark.createDataFrame([("secret",), ("secret",), ("other",)], "query string")
+    assert store.delete_matching(QUERY_ITEMS, keys, ("query",)) == 2
+    assert [r.query for r in store.read(QUERY_ITEMS).collect()] == ["b", "b"]
+    commits = sorted((Path(store.path(QUERY_ITEMS)) / "_delta_log").glob("*.json"))
+    assert not re.search("predicate.*secret", commits[-1].read_text())
+    assert store.delete_matching(METRICS, keys, ("query",)) == 0
+
+
+@pytest.mark.parametrize("has_vectors", [False, True])
+def test_what_is_forgotten_lies_on_no_disk(spark: SparkSession, store: Store, has_vectors: bool) -> None:
+    folder = Path(store.path(QUERY_ITEMS))
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a-secret"), pair("b"), pair("c")]), FIRST)
+    if has_vectors:
+        spark.sql(f"ALTER TABLE delta.`{folder}` SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')")
+    store.delete(QUERY_ITEMS, "query = 'a-secret'")
+    assert len(scan(spark, [folder], ["a-secret"], 9)[1]) >= 2
+    store.forget(QUERY_ITEMS)
+    assert scan(spark, [folder], ["a-secret"], 9)[1] == []
+    assert sorted(r.query for r in store.read(QUERY_ITEMS).collect()) == ["b", "c"]
+    # The table goes on from there.
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("d")]), SECOND)
+    assert sorted(r.query for r in store.read(QUERY_ITEMS).collect()) == ["b", "c", "d"]
+    store.forget(METRICS)
+    assert store.version(METRICS) == ABSENT
 
 
 def test_tables_are_registered_by_name_where_a_catalogue_is_configured(spark: SparkSession, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ class Book:
         own = sentences if settings.own_sentences else ()
         found = [lexicon.template(text, is_first) for text, is_first in own if SLOT.search(text)]
         titles, headlines, bodies, shared = ([t for t in some if t] for some in (*compiled, found))
+        if shared:
+            # A pattern may go on where the shop's own sentences would say again what was said.
+            shared += [t._replace(is_first=False) for t in bodies]
         return cls(lexicon, titles, headlines, bodies, shared, weights)
 
 

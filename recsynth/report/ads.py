@@ -14,7 +14,6 @@ from recsynth.report import plots
 
 EXAMPLES = 6
 SLOTS = {"title": "title", "description": "description", "headline": "headlines", "body": "bodies"}
-FIGURES = ("coverage", "within_limits", "variants", "distinct_1", "distinct_2")
 REFERENCED = ("bleu", "chrf", "rouge_l")
 
 

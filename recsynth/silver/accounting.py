@@ -12,13 +12,13 @@ from recsynth.tables.ops import METRICS
 
 def account(
     landed_files: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame,
-    quarantine: DataFrame, night: Night,
+    quarantine: DataFrame, erasures: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Check landed = kept + duplicates + quarantined for each source, and write the counts as metrics.
+    """Check landed = kept + duplicates + quarantined + erased for each source, and write the counts as metrics.
 
-    Reads bronze.landed_files, silver.events, silver.item_records, silver.tickets, silver.policies and
-    silver.quarantine of all time; writes ops.metrics. Raises AccountingError naming source and counts; InputError
-    if there are events but none before the as-of date.
+    Reads bronze.landed_files, silver.events, silver.item_records, silver.tickets, silver.policies,
+    silver.quarantine of all time and ops.erasures; writes ops.metrics. Raises AccountingError naming source and
+    counts; InputError if there are events but none before the as-of date.
     """
     item_sources = [s.name for s in night.settings.sources if s.kind == "items"]
     parts = [
@@ -26,6 +26,7 @@ def account(
         events.where("is_near_duplicate").select("source", F.lit("near_duplicates"), F.lit(1)),
         events.where("is_bot").select("source", F.lit("bots"), F.lit(1)),
         quarantine.select("source", F.lit("quarantined"), "copies"),
+        erasures.select(F.explode("landed").alias("source", "n")).select("source", F.lit("erased"), "n"),
     ]
     # Records that rows of events told are counted with those rows.
     records = item_records.where(F.col("source").isin(*item_sources))
@@ -44,19 +45,20 @@ def account(
     return events.sparkSession.createDataFrame(made, METRICS.schema)
 
 
-_PARTS = ("landed", "kept", "duplicates", "quarantined", "near_duplicates", "bots")
+_PARTS = ("landed", "kept", "duplicates", "quarantined", "erased", "near_duplicates", "bots")
 
 
 def check(total: dict[str, int]) -> None:
-    """Raise AccountingError unless landed = kept + duplicates + quarantined; near duplicates and bots are kept, marked.
+    """Raise AccountingError unless landed = kept + duplicates + quarantined + erased; bots and the like are kept.
 
-    >>> check({"source": "s", "landed": 6, "kept": 3, "duplicates": 2, "quarantined": 1})
+    >>> check({"source": "s", "landed": 7, "kept": 3, "duplicates": 2, "quarantined": 1, "erased": 1})
     """
-    found = total["kept"] + total["duplicates"] + total["quarantined"]
+    found = total["kept"] + total["duplicates"] + total["quarantined"] + total["erased"]
     if total["landed"] != found:
         raise AccountingError(
             f"source {total['source']}: expected {total['landed']} landed rows, found {found}: "
-            f"{total['kept']} kept, {total['duplicates']} duplicates, {total['quarantined']} quarantined"
+            f"{total['kept']} kept, {total['duplicates']} duplicates, {total['quarantined']} quarantined, "
+            f"{total['erased']} erased"
         )
 
 

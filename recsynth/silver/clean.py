@@ -7,9 +7,10 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from recsynth.mapping import mapped, text
 from recsynth.silver.activity import with_activity
 from recsynth.silver.records import item_rows, merged_records, sightings
-from recsynth.silver.rules import mapped, text, typed_events
+from recsynth.silver.rules import typed_events
 from recsynth.silver.tickets import merged_policies, merged_tickets, policy_rows, ticket_rows
 from recsynth.source import PATH, SourceSettings
 from recsynth.stage import Frames, Night

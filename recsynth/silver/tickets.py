@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.silver.rules import common_rules, first_broken, is_outside, text, utc, with_every
+from recsynth.mapping import text
+from recsynth.silver.rules import common_rules, first_broken, is_outside, utc, with_every
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import POLICIES, TICKETS

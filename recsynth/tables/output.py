@@ -375,7 +375,8 @@ AD_COPY = Table(
         column(
             "written_by",
             "string",
-            "`sentences`: those that the shop's descriptions share; `patterns`; `generator`: a language model",
+            "`sentences`: those that the shop's descriptions share, patterns among them; `patterns`; `generator`: a "
+            "language model",
             "written_by in ('sentences', 'patterns', 'generator')",
         ),
         column("language", "string", "of the patterns, as asked for"),

@@ -23,6 +23,7 @@ from recsynth.shop.settings import DirtSettings, ShopSettings
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.ops import ERASURES
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, TICKETS
 from tests.rows import night, table
 
@@ -80,7 +81,8 @@ class Found:
         silver = kept(clean(**bronze, **silver, night=made))
         spark.catalog.clearCache()
         read = ("events", "item_records", "tickets", "policies", "quarantine")
-        metrics = account(bronze["landed_files"], *(silver[name] for name in read), night=made)
+        nobody = table(spark, ERASURES, [])
+        metrics = account(bronze["landed_files"], *(silver[name] for name in read), nobody, night=made)
         self.counts = metrics.toPandas().pivot(index="segment", columns="metric", values="value")
         self.events, self.tickets = silver["events"].toPandas(), silver["tickets"].toPandas()
         self.quarantine = silver["quarantine"].groupBy("source", "reason").agg(F.sum("copies").alias("n")).toPandas()

@@ -17,6 +17,7 @@ from recsynth.silver.clean import clean
 from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.ops import ERASURES
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
 from tests.sources import EVENTS as CLICKS
@@ -47,7 +48,8 @@ class Lake:
 
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
-        declared = (LANDED_FILES, ROWS, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS, POLICIES)
+        declared = (LANDED_FILES, ROWS, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS, POLICIES,
+                    ERASURES)  # fmt: skip
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
@@ -63,7 +65,7 @@ class Lake:
         return found
 
     def account(self) -> dict[str, float]:
-        reads = ("landed_files", "events", "item_records", "tickets", "policies", "quarantine")
+        reads = ("landed_files", "events", "item_records", "tickets", "policies", "quarantine", "erasures")
         return {r.metric: r.value for r in account(**{n: self.tables[n] for n in reads}, night=self.night).collect()}
 
     def events(self) -> list[tuple[Any, ...]]:
@@ -185,8 +187,8 @@ def test_an_item_source_is_accounted_for_too(spark: SparkSession, tmp_path: Path
 
 
 def test_a_lost_row_is_noticed() -> None:
-    with pytest.raises(AccountingError, match="expected 5 landed rows, found 4"):
-        check({"source": "s", "landed": 5, "kept": 2, "duplicates": 1, "quarantined": 1})
+    with pytest.raises(AccountingError, match="expected 6 landed rows, found 5"):
+        check({"source": "s", "landed": 6, "kept": 2, "duplicates": 1, "quarantined": 1, "erased": 1})
 
 
 def test_an_as_of_date_before_every_event_is_refused(spark: SparkSession, tmp_path: Path) -> None:

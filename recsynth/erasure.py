@@ -1,0 +1,268 @@
+"""Erase people: their rows from every table and its history, what learned from them, and the proof of it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import reduce
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from recsynth.errors import ErasureError, InputError
+from recsynth.ledger import Ledger
+from recsynth.mapping import mapped, text
+from recsynth.nightly import page
+from recsynth.scan import Found, scan, whole_words
+from recsynth.settings import Settings
+from recsynth.source import PATH
+from recsynth.stage import Night
+from recsynth.store import Store
+from recsynth.tables import RUN_DATE, TABLES, Table
+from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.gold import QUERY_ITEMS
+from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
+from recsynth.tables.ops import ERASURES, PUBLISHED
+from recsynth.tables.output import OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
+from recsynth.tables.silver import EVENTS, QUARANTINE, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS
+
+log = logging.getLogger(__name__)
+
+MOST_USERS, MOST_FOUND, SIDE_BY_SIDE = 1000, 1000, 4
+USER = "user_id"
+# What these say of a user comes last: the others are found by them, and a run that was killed must find them again.
+_LAST = (QUARANTINE, ROWS, TICKETS, EVENTS)
+_SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS)
+
+
+@dataclass
+class Erased:
+    """What an erasure did: rows deleted by table, models that had learned from the users, files read, what is left."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    models: list[str] = field(default_factory=list)
+    pages: list[date] = field(default_factory=list)
+    files: int = 0
+    left: list[Found] = field(default_factory=list)
+    landing: list[Found] = field(default_factory=list)
+
+
+def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bool = True) -> Erased:
+    """Erase users from a lake that is held, and prove it by a scan of all files.
+
+    users: ids as in silver.events, at most MOST_USERS. Their rows leave every table and its history, with them what
+    was written of their texts, words that nobody else searched, synthetic people who were drawn while they were
+    known, and the pages that name them. Models that learned from them are withdrawn (the next night begins from the
+    pretrained encoder) unless `withdraw` is false; either way they are named in ops.erasures, whose row holds no id.
+    Counts over many people stay. Killed on the way, the same call again ends it; a second call does nothing more.
+
+    Raises InputError, with nothing changed, for an empty id, too many, or a source that is no longer configured;
+    ErasureError where an id still stands somewhere when all is done.
+    """
+    store, erased = ledger.store, Erased()
+    users = _checked(users)
+    ids = store.spark.createDataFrame([(u,) for u in users], f"{USER} string").persist()
+    landed = _landed(store, settings, ids).persist()
+    log.info("counting what landed of %d users", len(users))
+    rows = _begin(store, ids, landed, users)
+    known = store.read(EVENTS).join(F.broadcast(ids), USER, "left_semi").persist()
+    first = known.agg(F.min("event_date")).first()
+    asked = store.read(TICKETS).join(F.broadcast(ids), USER, "left_semi")
+    first_asked = asked.agg(F.min(F.to_date(F.from_utc_timestamp("ts", settings.shop_time_zone)))).first()
+    days = [r[0] for r in (first, first_asked) if r is not None and r[0] is not None]
+    if days:
+        learned = _learned(store, min(days))
+        erased.models = sorted({r.model_version for r in learned})
+        _note(store, rows, {"models": erased.models, "is_withdrawn": withdraw})
+        if withdraw:
+            _withdraw(store, learned)
+        _derived(store, known, asked, ids, min(days), erased.rows)
+    for table in TABLES.values():
+        if USER in table.column_names and table not in (*_LAST, *_SYNTHETIC):
+            _delete(store, table, ids, (USER,), erased.rows)
+    quarantined = landed.select("file_id", F.sha2("raw", 256).alias("row_hash"))
+    _delete(store, QUARANTINE, quarantined, ("file_id", "row_hash"), erased.rows)
+    _delete(store, ROWS, landed, ("source", "file_id", "raw"), erased.rows)
+    for table in (TICKETS, EVENTS):
+        _delete(store, table, ids, (USER,), erased.rows)
+    _forget(ledger)
+    shutil.rmtree(Path(store.lake) / "_work", ignore_errors=True)
+    erased.pages = list(_rewritten(store, settings, users))
+    _prove(store, settings, users, erased)
+    told = {"rows": erased.rows, "files": erased.files, "left": len(erased.left)}
+    _note(store, rows, told if erased.left else told | {"status": "complete", "ended_at": datetime.now(UTC)})
+    store.forget(ERASURES)
+    if erased.left:
+        where = ", ".join(f"{f.path} ({f.where})" for f in erased.left[:10])
+        raise ErasureError(f"{store.lake}: expected no place with an erased id, found {len(erased.left)}: {where}")
+    return erased
+
+
+def proof(store: Store, user: str) -> Row | None:
+    """The row of ops.erasures of a user whose id is known, the newest; None where the user was never erased."""
+    salted = F.sha2(F.concat("salt", F.lit(user)), 256)
+    found = store.read(ERASURES).where(F.col("erasure_id") == salted).orderBy(F.desc("started_at")).take(1)
+    return found[0] if found else None
+
+
+def _checked(users: Sequence[str]) -> list[str]:
+    found = sorted({u.strip() for u in users})
+    if not found or "" in found or len(found) > MOST_USERS:
+        raise InputError("users to erase", f"1 to {MOST_USERS} ids, none of them empty", f"{len(found)} ids")
+    return found
+
+
+def _landed(store: Store, settings: Settings, ids: DataFrame) -> DataFrame:
+    """Rows (user_id, source, file_id, raw) of bronze that are theirs: as mapped, or as a malformed line says."""
+    files = store.read(LANDED_FILES).select("file_id", F.col("path").alias(PATH), "source")
+    lost = {r.source for r in files.select("source").distinct().collect()} - {s.name for s in settings.sources}
+    if lost:
+        raise InputError(f"source {', '.join(sorted(lost))}", "every source that ever landed in the settings", "none")
+    parts = [store.spark.createDataFrame([], f"{USER} string, source string, file_id string, raw string")]
+    for source in settings.sources:
+        if USER in source.columns:
+            rows = store.read(ROWS).where(F.col("source") == source.name)
+            read = mapped(rows.join(F.broadcast(files.drop("source")), "file_id"), source)
+            own = read.withColumn(USER, text(USER)).join(F.broadcast(ids), USER)
+            torn = read.where("is_malformed").join(F.broadcast(ids), F.contains("raw", F.col(USER)))
+            parts += [part.select(USER, "source", "file_id", "raw") for part in (own, torn)]
+    every = reduce(DataFrame.union, parts)
+    return every.groupBy("source", "file_id", "raw").agg(F.min(USER).alias(USER))
+
+
+def _begin(store: Store, ids: DataFrame, landed: DataFrame, users: Sequence[str]) -> dict[str, dict[str, object]]:
+    """User to the row of ops.erasures, written before anything is deleted: what was counted then stays counted."""
+    waiting = store.read(ERASURES).where("status = 'running'").collect()  # one row a user of a run that died
+    rows: dict[str, dict[str, object]] = {}
+    for user, row in ((u, r) for u in users for r in waiting):
+        if row.erasure_id == _hashed(row.salt, user):
+            rows[user] = row.asDict()
+    new = [u for u in users if u not in rows]
+    if new:
+        aside = store.read(QUARANTINE).select("file_id", "row_hash", "copies")
+        keys = landed.select(USER, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
+        parts = [keys.join(aside, ["file_id", "row_hash"]).select(USER, "source", "copies")]
+        parts += [store.read(t).join(F.broadcast(ids), USER, "left_semi").select(USER, "source", "copies")
+                  for t in (EVENTS, TICKETS)]  # fmt: skip
+        counted = reduce(DataFrame.union, parts).groupBy(USER, "source").agg(F.sum("copies").alias("n")).collect()
+        for user in new:
+            salt = secrets.token_hex(16)
+            rows[user] = {
+                "erasure_id": _hashed(salt, user), "salt": salt, "status": "running",
+                "landed": {r.source: int(r.n) for r in counted if r.user_id == user}, "rows": {}, "models": [],
+                "is_withdrawn": False, "started_at": datetime.now(UTC),
+            }  # fmt: skip
+        _write(store, [rows[u] for u in new])
+    return rows
+
+
+def _hashed(salt: str, user: str) -> str:
+    return hashlib.sha256(f"{salt}{user}".encode()).hexdigest()
+
+
+def _write(store: Store, rows: Sequence[dict[str, object]]) -> None:
+    made = [tuple(row.get(name) for name in ERASURES.column_names) for row in rows]
+    store.write(ERASURES, store.spark.createDataFrame(made, ERASURES.schema), datetime.now(UTC).date())
+
+
+def _note(store: Store, rows: dict[str, dict[str, object]], told: dict[str, object]) -> None:
+    for row in rows.values():
+        row |= told
+    _write(store, list(rows.values()))
+
+
+def _delete(store: Store, table: Table, keys: DataFrame, on: Sequence[str], rows: dict[str, int]) -> None:
+    deleted = store.delete_matching(table, keys, on)
+    if deleted:
+        rows[table.name] = rows.get(table.name, 0) + deleted
+        log.info("%s: %d rows", table.name, deleted)
+
+
+def _learned(store: Store, since: date) -> list[Row]:
+    """Models, classifiers and generators (run_date, model_version, path) of later nights: they could see the users."""
+    later = F.col(RUN_DATE) > F.lit(since)
+    models = store.read(MODELS).where(later & (F.col("method") != "frozen")).select(RUN_DATE, "model_version", "path")
+    # The category and the words of an item are taught by the catalogue alone.
+    readers = store.read(CLASSIFIERS).where(later & ~F.col("task").startswith("item_"))
+    drawn = store.read(SYNTHETIC_HISTORIES).where(later & F.col("model_version").isNotNull())
+    path = F.concat(F.lit("_models/"), F.col("model_version")).alias("path")
+    parts = (models, readers.select(*models.columns), drawn.select(RUN_DATE, "model_version", path))
+    return reduce(DataFrame.union, parts).distinct().collect()  # a few rows a night
+
+
+def _withdraw(store: Store, learned: Sequence[Row]) -> None:
+    """No champion, no folder, no vector and no label of these models; what is taught next begins without them."""
+    versions = sorted({r.model_version for r in learned})
+    crowned = store.read(MODELS).where(F.col("is_champion") & F.col("model_version").isin(versions))
+    for row in crowned.select(RUN_DATE).distinct().collect():  # one row a night
+        rows = store.read_night(MODELS, row.run_date)
+        kept = F.col("is_champion") & ~F.col("model_version").isin(versions)
+        store.write(MODELS, rows.withColumn("is_champion", kept), row.run_date)
+    named = store.spark.createDataFrame([(v,) for v in versions], "model_version string")
+    for table in (CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS):
+        store.delete_matching(table, named, ("model_version",))
+    for row in learned:
+        shutil.rmtree(Path(store.lake) / row.path, ignore_errors=True)
+
+
+def _derived(
+    store: Store, events: DataFrame, asked: DataFrame, ids: DataFrame, since: date, rows: dict[str, int]
+) -> None:
+    """What was written of the users' texts and searches, and the synthetic people of nights that knew them."""
+    said = events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
+    if not said.isEmpty():
+        alerts = store.read(OPINION_ALERTS).withColumn("event_id", F.explode("event_ids"))
+        key = (RUN_DATE, *OPINION_ALERTS.key)
+        _delete(store, OPINION_ALERTS, alerts.join(said, "event_id", "left_semi"), key, rows)
+        _delete(store, REVIEW_SENTIMENT, said, ("item_id", "day"), rows)
+    if not (said.isEmpty() and asked.isEmpty()):
+        # Which texts these labels are of can't be told from their hashes: they are read anew the next night.
+        store.delete(TEXT_LABELS, "true")
+    query = F.trim(F.regexp_replace(F.lower("query"), r"\s+", " ")).alias("query")
+    others = store.read(EVENTS).join(F.broadcast(ids), USER, "left_anti").select(query)
+    own = events.select(query).where("query <> ''").distinct().join(others, "query", "left_anti")
+    for table in (QUERY_ITEMS, SEARCH_RESULTS):
+        _delete(store, table, own, ("query",), rows)
+    for table in _SYNTHETIC:
+        store.delete(table, f"{RUN_DATE} > '{since}'")
+
+
+def _forget(ledger: Ledger) -> None:
+    """Only the latest version of every table stays on the disk, and it is what readers of any night are sent to."""
+    store = ledger.store
+    log.info("removing earlier versions of every table")
+    with ThreadPool(SIDE_BY_SIDE) as pool:  # Small jobs that wait for the disk and for one another's planning.
+        pool.map(store.forget, TABLES.values())
+    versions = store.versions()
+    nights = [r.asDict() for r in store.read(PUBLISHED).collect()]  # one row a night
+    sent = [r | {"versions": {n: versions[n] for n in r["versions"] if n in versions}} for r in nights]
+    if sent:
+        rows = [tuple(r[name] for name in PUBLISHED.column_names) for r in sent]
+        store.write(PUBLISHED, store.spark.createDataFrame(rows, PUBLISHED.schema), datetime.now(UTC).date())
+        store.forget(PUBLISHED)
+
+
+def _rewritten(store: Store, settings: Settings, users: Sequence[str]) -> Iterator[date]:
+    """Pages that name one of the users are written anew from the tables."""
+    pattern: re.Pattern[bytes] = whole_words(users)
+    for path in sorted(Path(settings.paths.report).glob("*/index.html")):
+        if pattern.search(path.read_bytes()):
+            night = date.fromisoformat(path.parent.name)
+            page(store, Night(f"erase-{night}", night, datetime.now(UTC), settings))
+            yield night
+
+
+def _prove(store: Store, settings: Settings, users: Sequence[str], erased: Erased) -> None:
+    log.info("reading every file for the ids")
+    folders = [Path(store.lake), Path(settings.paths.report)]
+    erased.files, erased.left = scan(store.spark, folders, users, MOST_FOUND)
+    _, erased.landing = scan(store.spark, [Path(settings.paths.landing)], users, MOST_FOUND)

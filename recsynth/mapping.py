@@ -1,0 +1,31 @@
+"""A landed row as its source's expressions read it."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from recsynth.expressions import references
+from recsynth.source import PATH, SourceSettings
+
+
+def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
+    """Give each row of bronze.rows the source's mapped columns as `m_<column>` and `failed_filter`.
+
+    A column that the row's file lacks is null.
+    """
+    named = sorted({n for sql in source.expressions for n in references(sql, f"source {source.name}")} - {PATH})
+    rows = rows.select("file_id", "source", "raw", "fields", PATH, *(F.col("fields")[n].alias(n) for n in named))
+    failed = [F.when(~F.coalesce(F.expr(sql), F.lit(False)), F.lit(name)) for name, sql in source.filters.items()]
+    return rows.select(
+        "file_id", "source", "raw", F.col("fields").isNull().alias("is_malformed"),
+        F.coalesce(*failed, F.lit(None).cast("string")).alias("failed_filter"),
+        *(F.expr(sql).alias(f"m_{c}") for c, sql in source.columns.items()),
+        *(F.expr(sql).alias(f"i_{c}") for c, sql in source.item_columns.items()),
+    )  # fmt: skip
+
+
+def text(name: str) -> Column:
+    """A mapped column as trimmed text; null where nothing is left."""
+    trimmed = F.trim(F.col(f"m_{name}").cast("string"))
+    return F.when(trimmed != "", trimmed)

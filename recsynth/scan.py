@@ -1,0 +1,121 @@
+"""Where words still stand in files: values of Parquet files, whether a table refers to them or not, and plain bytes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+CHUNK, BATCH = 16 << 20, 65_536
+# The pretrained encoder's own words and numbers: nobody's data, and any short id is among them.
+_PRETRAINED = re.compile(r"(tokenizer\.json|vocab\.txt|\.safetensors)$")
+
+
+class Found(NamedTuple):
+    """A file that holds a word, and the column where it does; `bytes` where the file has none."""
+
+    path: str
+    where: str
+
+
+def scan(spark: SparkSession, folders: Sequence[Path], words: Sequence[str], most: int) -> tuple[int, list[Found]]:
+    """How many files lie below the folders, and the first `most` places where one of the words stands whole.
+
+    A word stands whole where no letter, digit, `_` or `-` touches it. Parquet files are read value by value, with the
+    statistics in their footers; of any other file the bytes count. Weights and the pretrained vocabulary are left
+    out. Bound on the driver: the names of the files.
+    """
+    paths = [os.path.join(at, name) for folder in folders for at, _, names in os.walk(folder) for name in names]
+    paths = sorted(p for p in paths if not _PRETRAINED.search(p))
+    if not paths:
+        return 0, []
+    tasks = min(len(paths), 4 * spark.sparkContext.defaultParallelism)
+    files = spark.createDataFrame([(p,) for p in paths], "path string").repartition(tasks)
+    found = files.mapInPandas(_looking(words), "path string, where string").orderBy("path", "where").limit(most)
+    return len(paths), [Found(r["path"], r["where"]) for r in found.collect()]
+
+
+def whole_words(words: Sequence[str]) -> re.Pattern[bytes]:
+    """Finds any of the words where it stands whole, in UTF-8.
+
+    >>> bool(whole_words(["u1"]).search(b'{"user": "u1"}')), bool(whole_words(["u1"]).search(b"u12 xu1 u1-a"))
+    (True, False)
+    """
+    either = b"|".join(re.escape(w.encode()) for w in words)
+    return re.compile(rb"(?<![\w-])(?:" + either + rb")(?![\w-])")
+
+
+def places(path: str, pattern: re.Pattern[bytes]) -> Iterator[str]:
+    """Where a file holds a match: names of columns, or `bytes`."""
+    if path.endswith(".parquet"):
+        yield from _in_parquet(path, pattern)
+    elif _in_bytes(path, pattern):
+        yield "bytes"
+
+
+def _in_bytes(path: str, pattern: re.Pattern[bytes]) -> bool:
+    before = b""
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            if pattern.search(before + chunk):
+                return True
+            before = chunk[-1024:]
+    return False
+
+
+def _in_parquet(path: str, pattern: re.Pattern[bytes]) -> Iterator[str]:
+    with pq.ParquetFile(path) as file:
+        footer, names = file.metadata, set()
+        for group in range(footer.num_row_groups):
+            for at in range(footer.num_columns):
+                column = footer.row_group(group).column(at)
+                if column.statistics is not None and column.statistics.has_min_max:
+                    ends = f"{column.statistics.min}\n{column.statistics.max}"
+                    names |= {column.path_in_schema} if pattern.search(ends.encode()) else set()
+        kept = footer.metadata or {}
+        names |= {"footer"} if any(pattern.search(v) for v in kept.values()) else set()
+        for batch in file.iter_batches(BATCH):
+            for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                if name not in names and any(_holds(part, pattern) for part in _strings(values)):
+                    names.add(name)
+    yield from sorted(names)
+
+
+def _holds(values: Any, pattern: re.Pattern[bytes]) -> bool:
+    distinct = pc.unique(values.cast(pa.large_string(), safe=False)).to_pylist()
+    return pattern.search("\n".join(v for v in distinct if v is not None).encode()) is not None
+
+
+def _strings(values: Any) -> Iterator[Any]:
+    """The arrays of text within an array, however deep."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        yield from _strings(values.dictionary)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        yield values
+    elif pa.types.is_map(kind):
+        yield from _strings(values.keys)
+        yield from _strings(values.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _strings(values.flatten())
+    elif pa.types.is_struct(kind):
+        for part in values.flatten():
+            yield from _strings(part)
+
+
+def _looking(words: Sequence[str]) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    def look(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        pattern = whole_words(words)
+        for batch in batches:
+            rows = [(path, where) for path in batch["path"] for where in places(path, pattern)]
+            yield pd.DataFrame(rows, columns=["path", "where"])
+
+    return look

@@ -1,0 +1,251 @@
+"""A person is erased from tables, their history, models and pages; everybody else stays as they were."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from recsynth import erasure
+from recsynth.erasure import erase, proof
+from recsynth.errors import AccountingError, ErasureError, InputError
+from recsynth.ledger import Ledger
+from recsynth.model.champion import champion
+from recsynth.model.folder import write_model
+from recsynth.nightly import run_night
+from recsynth.pipeline import STAGES
+from recsynth.scan import scan
+from recsynth.settings import Settings
+from recsynth.store import Store
+from recsynth.tables import RUN_DATE, TABLES
+from recsynth.tables.bronze import ROWS
+from recsynth.tables.gold import INTERACTIONS, QUERY_ITEMS
+from recsynth.tables.model import CLASSIFIERS, MODELS, TEXT_LABELS
+from recsynth.tables.ops import ERASURES, METRICS, PUBLISHED
+from recsynth.tables.output import OPINION_ALERTS, RECOMMENDATIONS
+from recsynth.tables.silver import EVENTS, QUARANTINE
+from recsynth.tables.synthesis import SYNTHETIC_HISTORIES
+from tests.model.tiny import tiny_model
+from tests.rows import table
+from tests.sources import EVENTS as CLICKS
+from tests.sources import event, settings, write_jsonl
+
+ANNA, BEN = "anna@example.org", "ben"
+FIRST, SECOND = date(2024, 3, 10), date(2024, 3, 11)
+# What lands, is cleaned, counted, and known of each user; the rest of a night has tables of its own here.
+SHORT = [s for s in STAGES if s.name in ("land", "clean", "account", "items", "reviews", "interactions", "histories",
+                                         "query_items")]  # fmt: skip
+
+
+def configured(folder: Path) -> Settings:
+    source = CLICKS | {"columns": CLICKS["columns"] | {"text": "text"}}
+    return settings(folder, source, simulate=False, gold={"windows": {"count": 1, "days": 7}})
+
+
+def landed(folder: Path) -> None:
+    rows: list[dict[str, Any] | str] = []
+    for n, user in enumerate((ANNA, BEN, "cleo", "dora")):
+        rows += [event(f"{n}-{k}", user_id=user, item_id=f"i{k}", event_type="purchase", price="2.5", quantity="1")
+                 for k in range(3)]  # fmt: skip
+        rows += [event(f"{n}-s", user_id=user, item_id=None, event_type="search", query="mug"),
+                 event(f"{n}-r", user_id=user, event_type="rating", rating="1", text=f"Broken, says {n}.")]  # fmt: skip
+    rows += [event("0-own", user_id=ANNA, item_id=None, event_type="search", query="Anna's  secret"),
+             event("0-own-click", ts="2024-03-01T12:00:05", user_id=ANNA, event_type="click"),
+             event("0-bad", user_id=ANNA, quantity="-1"), event("0-bad", user_id=ANNA, quantity="-1"),
+             f'{{"user_id": "{ANNA}", torn', "torn by nobody{"]  # fmt: skip
+    write_jsonl(folder, "a.jsonl", [*rows, rows[0]])
+
+
+def model(version: str, **fields: Any) -> dict[str, Any]:
+    return {"model_version": version, "path": f"_models/{version}", "base": "b", "method": "bce", "data_versions": {},
+            "metrics": {}, "sha256": "s", "is_champion": True} | fields  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of two nights, with what later stages would have written of its people."""
+    folder = tmp_path_factory.mktemp("shop")
+    landed(folder)
+    chosen = configured(folder)
+    run_night(spark, chosen, FIRST, stages=SHORT)
+    run_night(spark, chosen, SECOND, stages=SHORT)
+    store = Store(spark, chosen.paths.lake)
+    for night in (FIRST, SECOND):
+        line = {"rank": 1, "item_id": "i0", "score": 1.0, "is_explored": False, "propensity": 1.0, "sources": [],
+                "reason": "r", "reason_items": [], "model_version": "m"}  # fmt: skip
+        lists = [line | {"user_id": u} for u in (ANNA, BEN)]
+        store.write(RECOMMENDATIONS, table(spark, RECOMMENDATIONS, lists), night)
+        alerts = [{"topic": "all", "entity_kind": kind, "entity": "i", "raised": night, "began": night,
+                   "last_day": night, "negatives": 2, "texts": 2, "expected": 0.1, "chance": 0.001,
+                   "event_ids": ids, "sentences": ["Broken."]}
+                  for kind, ids in (("item", ["0-r", "1-r"]), ("brand", ["1-r"]))]  # fmt: skip
+        store.write(OPINION_ALERTS, table(spark, OPINION_ALERTS, alerts), night)
+        drawn = [{"generator": "gan", "user_id": "synthetic-1", "segment": "light", "items": ["i0"],
+                  "model_version": f"gan{night}", "seed": 1, "source_version": 1}]  # fmt: skip
+        store.write(SYNTHETIC_HISTORIES, table(spark, SYNTHETIC_HISTORIES, drawn), night)
+        reader = {"task": "sentiment", "model_version": f"c{night}", "path": f"_models/c{night}", "base": "words",
+                  "classes": [], "texts": 9, "metrics": {}, "is_champion": True}  # fmt: skip
+        item = reader | {"task": "item_category", "model_version": "ic", "path": "_models/ic"}
+        store.write(CLASSIFIERS, table(spark, CLASSIFIERS, [reader, item]), night)
+        for version in (f"m{night}", f"c{night}", f"gan{night}", "ic"):
+            (Path(store.lake) / "_models" / version).mkdir(parents=True, exist_ok=True)
+    write_model(tiny_model(folder / "encoder"), Path(store.lake) / f"_models/m{FIRST}", {})
+    store.write(MODELS, table(spark, MODELS, [model(f"m{FIRST}", method="frozen")]), FIRST)
+    store.write(MODELS, table(spark, MODELS, [model(f"m{SECOND}")]), SECOND)
+    said = [{"model_version": "ic", "content_hash": "h", "label": "x", "probabilities": {}, "words": ["secret"]}]
+    store.write(TEXT_LABELS, table(spark, TEXT_LABELS, said), SECOND)
+    (folder / "report" / str(FIRST) / "index.html").write_text(f"<p>{ANNA}</p>")
+    (Path(store.lake) / "_work/died").mkdir(parents=True)
+    (Path(store.lake) / "_work/died/shard.txt").write_text(ANNA)
+    return folder
+
+
+@pytest.fixture
+def shop(made: Path, tmp_path: Path, spark: SparkSession) -> tuple[Path, Settings, Store]:
+    """A copy of it, to be changed."""
+    shutil.copytree(made, tmp_path / "shop")
+    chosen = configured(tmp_path / "shop")
+    return tmp_path / "shop", chosen, Store(spark, chosen.paths.lake)
+
+
+def others(store: Store) -> dict[str, list[str]]:
+    """The rows of everybody else, of every table with users, and those that belong to nobody."""
+    return {
+        t.name: sorted(map(str, store.read(t).where(f"user_id <> '{ANNA}'").collect()))
+        for t in TABLES.values()
+        if "user_id" in t.column_names and t != SYNTHETIC_HISTORIES
+    }
+
+
+@pytest.mark.slow
+def test_a_person_is_gone_and_everybody_else_is_as_before(
+    spark: SparkSession, shop: tuple[Path, Settings, Store]
+) -> None:
+    folder, chosen, store = shop
+    before, versions = others(store), store.version(EVENTS)
+    lake = Path(store.lake)
+    assert len(scan(spark, [lake, folder / "report"], [ANNA], 100)[1]) > 5
+    done = erase(Ledger(store), chosen, [ANNA])
+    assert others(store) == before
+    assert scan(spark, [lake, folder / "report"], [ANNA], 100)[1] == done.left == []
+    assert {t.name for t in TABLES.values() if "user_id" in t.column_names
+            and store.read(t).where(f"user_id = '{ANNA}'").count()} == set()  # fmt: skip
+    # Landed: 8 events one of them twice, a bad row twice, a torn line.
+    assert (done.rows[EVENTS.name], done.rows[ROWS.name], done.rows[QUARANTINE.name]) == (7, 11, 2)
+    assert [r.raw for r in store.read(QUARANTINE).collect()] == ["torn by nobody{"]
+    # What was written of the person's texts and searches; what others searched too stays.
+    assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand"}
+    assert store.read(TEXT_LABELS).count() == store.read(SYNTHETIC_HISTORIES).count() == 0
+    assert "anna's secret" not in {r["query"] for r in store.read(QUERY_ITEMS).collect()}
+    # What had learned from the person is out of use; the encoder as it came and the catalogue's reader are not.
+    assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", "gan") for n in (FIRST, SECOND))])
+    best = champion(store.read(MODELS))
+    assert best is not None
+    assert best.model_version == f"m{FIRST}"
+    assert {r.model_version for r in store.read(CLASSIFIERS).collect()} == {"ic"}
+    assert sorted(p.name for p in (lake / "_models").iterdir()) == ["ic", f"m{FIRST}"]
+    # No version before it can be read, and readers of each night are sent to the one that is there.
+    with pytest.raises(Exception, match=r"(?i)version"):
+        store.read(EVENTS, versions).collect()
+    for night in store.read(PUBLISHED).collect():
+        assert store.read(EVENTS, night.versions[EVENTS.name]).count() == len(before[EVENTS.name])
+    assert not (lake / "_work").exists()
+    assert FIRST in done.pages
+    assert len(done.landing) == 1
+    row = proof(store, ANNA)
+    assert row is not None
+    assert (row.status, row.landed, row.left, row.is_withdrawn) == ("complete", {"clicks": 11}, 0, True)
+    assert proof(store, BEN) is None
+    # Later nights count what was erased, and learn of nobody who is not there.
+    run_night(spark, chosen, SECOND + timedelta(days=1), stages=SHORT)
+    found = store.read_night(METRICS, SECOND + timedelta(days=1)).where("stage = 'account'").collect()
+    assert {r.metric: r.value for r in found}["rows_erased"] == 11
+    new = {r.user_id for r in store.read(INTERACTIONS).where(f"{RUN_DATE} > '{SECOND}'").collect()}
+    assert new == {BEN, "cleo", "dora"}
+    store.delete(ERASURES, "true")
+    with pytest.raises(AccountingError, match=r"expected 27 landed rows, found 16.* 0 erased"):
+        run_night(spark, chosen, SECOND + timedelta(days=2), stages=SHORT)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the two steps that take most of the time: earlier versions stay, and nobody looks for them."""
+    monkeypatch.setattr(Store, "forget", lambda *_: None)
+    monkeypatch.setattr(erasure, "scan", lambda *_: (0, []))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+def test_killed_on_the_way_the_same_call_ends_it(
+    shop: tuple[Path, Settings, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, chosen, store = shop
+    for killed_in, after in (("_withdraw", 0), ("_delete", 6), ("_delete", 8), ("_forget", 0), ("_prove", 0)):
+        whole, calls = getattr(erasure, killed_in), []
+
+        def killed(*arguments: Any, whole: Any = whole, calls: Any = calls, after: int = after) -> None:
+            calls.append(1)
+            if len(calls) > after:
+                raise KeyboardInterrupt
+            whole(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(erasure, killed_in, killed)
+            with pytest.raises(KeyboardInterrupt):
+                erase(Ledger(store), chosen, [ANNA])
+    erase(Ledger(store), chosen, [ANNA])
+    (row,) = store.read(ERASURES).collect()
+    assert (row.status, row.landed) == ("complete", {"clicks": 11})
+    assert f"m{SECOND}" in row.models
+    assert ANNA not in {r.user_id for t in (EVENTS, INTERACTIONS) for r in store.read(t).collect()}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+def test_models_may_stay_in_use_and_are_named(shop: tuple[Path, Settings, Store]) -> None:
+    _, chosen, store = shop
+    done = erase(Ledger(store), chosen, [ANNA, "cleo"], withdraw=False)
+    best = champion(store.read(MODELS))
+    assert best is not None
+    assert best.model_version == f"m{SECOND}"
+    assert f"m{SECOND}" in done.models
+    rows = store.read(ERASURES).collect()
+    assert {(r.status, r.is_withdrawn) for r in rows} == {("complete", False)}
+    assert sorted(r.landed["clicks"] for r in rows) == [5, 11]
+
+
+@pytest.mark.slow
+def test_an_id_that_stands_elsewhere_is_told(
+    shop: tuple[Path, Settings, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, chosen, store = shop
+    monkeypatch.setattr(Store, "forget", lambda *_: None)
+    before, nobody = others(store), "nobody-knows"
+    (Path(store.lake) / "notes.txt").write_text(f"call {nobody} back")
+    with pytest.raises(ErasureError, match=r"expected no place with an erased id, found 1: .*notes\.txt \(bytes\)"):
+        erase(Ledger(store), chosen, [nobody])
+    row = proof(store, nobody)
+    assert row is not None
+    assert (row.status, row.left) == ("running", 1)
+    (Path(store.lake) / "notes.txt").unlink()
+    done = erase(Ledger(store), chosen, [nobody])
+    assert (done.rows, done.models, done.left) == ({}, [], [])
+    assert [(r.status, r.landed) for r in store.read(ERASURES).collect()] == [("complete", {})]
+    assert others(store) == before
+
+
+@pytest.mark.slow
+def test_what_cannot_be_erased_is_refused_before_anything_changes(shop: tuple[Path, Settings, Store]) -> None:
+    _, chosen, store = shop
+    versions = store.versions()
+    for users in ([], ["ok", " "], [str(n) for n in range(1001)]):
+        with pytest.raises(InputError, match="1 to 1000 ids"):
+            erase(Ledger(store), chosen, users)
+    renamed = chosen.model_copy(update={"sources": []})
+    with pytest.raises(InputError, match="source clicks: expected every source that ever landed"):
+        erase(Ledger(store), renamed, [ANNA])
+    assert store.versions() == versions
