@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -275,13 +276,20 @@ def _gain(template: Template, slots: set[str], weights: Mapping[str, float]) -> 
     return new - 0.5 * sum(weights.get(s, 0.0) for s in (template.slots & slots) - {THING})
 
 
-def chosen(texts: Iterable[str], record: Record, weights: Mapping[str, float], most: int) -> list[tuple[str, float]]:
+def chosen(
+    texts: Iterable[str], record: Record, weights: Mapping[str, float], most: int, is_spread: bool = False
+) -> list[tuple[str, float]]:
     """At most `most` texts with their scores: the best, then each that is best but unlike those before it.
 
     Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) by the facts told, half and half; a fact that is
-    told again counts against a text. Of equals the longer one, then by alphabet.
+    told again counts against a text. Of equals the longer one, then by alphabet; where `is_spread`, one that differs
+    from item to item, so that not all are told of in the same words.
     """
     left = {text: told(text, record) for text in texts}
+    own = "/".join(record.values.values())
+    order = {
+        t: hashlib.sha256(f"{own}/{t}".encode()).hexdigest() if is_spread else f"{10**6 - len(t):07d}" for t in left
+    }
     picked: list[tuple[str, float]] = []
     while left and len(picked) < most:
 
@@ -289,7 +297,7 @@ def chosen(texts: Iterable[str], record: Record, weights: Mapping[str, float], m
             alike = max((_overlap(left[text], told(t, record)) for t, _ in picked), default=0.0)
             return score(left[text], record, weights) - 0.5 * alike - 0.1 * repeats(text, record)
 
-        best = min(left, key=lambda t: (-round(worth(t), 9), -len(t), t))
+        best = min(left, key=lambda t: (-round(worth(t), 9), order[t], t))
         picked.append((best, round(score(left.pop(best), record, weights), 6)))
     return picked
 

@@ -137,9 +137,12 @@ def texts_of(record: Record, book: Book, settings: AdSettings, write: Write | No
     by_pattern = {TITLE: book.titles, HEADLINE: book.headlines, BODY: book.bodies, DESCRIPTION: book.bodies}
     made: list[Text] = []
     for slot, longest in limits.items():
+        # Beside a description stands the title, which names the thing.
+        is_named = slot == DESCRIPTION and record.facts.keys() != {THING}
+        weights = {**book.weights, THING: 0.0} if is_named else book.weights
         written = dict.fromkeys(write(slot, longest) if write else (), BY_MODEL)
         if slot == DESCRIPTION:
-            own = descriptions(book.sentences, record, book.weights, settings.sentences, longest, STARTS)
+            own = descriptions(book.sentences, record, weights, settings.sentences, longest, STARTS)
             written |= dict.fromkeys(own, SENTENCES)
         kept = _sound(written, longest, record, book)
         if slot != DESCRIPTION or not kept:
@@ -148,7 +151,8 @@ def texts_of(record: Record, book: Book, settings: AdSettings, write: Write | No
                 dict.fromkeys(short_texts(by_pattern[slot], record, longest), BY_PATTERN), longest, record, book
             )
         most = settings.variants if slot in (HEADLINE, BODY) else 1
-        for variant, (text, worth) in enumerate(chosen(kept, record, book.weights, most), 1):
+        picked = chosen(kept, record, weights, most, is_spread=slot == DESCRIPTION)
+        for variant, (text, worth) in enumerate(picked, 1):
             made.append(Text(slot, variant, text, worth, claims(text, record, book.lexicon), kept[text]))
     return made
 

@@ -147,11 +147,12 @@ def test_the_shops_own_sentences_are_used_with_the_facts_of_another_item() -> No
     )
     # "it" and "makes" are words that say something until a share of all descriptions has them.
     (description,) = [t for t in texts_of(MUG, own, AdSettings()) if t.slot == "description"]
-    assert (description.text, description.written_by) == ("Simple, red.", SENTENCES)
+    assert description.text == "Simple, red. This mug is made of glass. This mug is by Ora."
+    assert description.written_by == SENTENCES
     plain = Book.of(AdSettings(), ((shared[0], True), ("It is {colour}.", False)), ["makes", "it"], KNOWN, WEIGHTS)
     (description,) = [t for t in texts_of(MUG, plain, AdSettings()) if t.slot == "description"]
-    assert description.text == "Ora makes this mug of glass. It is red."
-    assert [c.field for c in description.claims] == ["brand", "colour", "material", "thing"]
+    assert description.text == "Ora makes this mug of glass. It is red. The size of this mug is S."
+    assert [c.field for c in description.claims] == ["brand", "colour", "material", "size", "thing"]
     off = AdSettings(own_sentences=False)
     (description,) = [
         t for t in texts_of(MUG, book(off, (("Simple, {colour}.", True),)), off) if t.slot == "description"
