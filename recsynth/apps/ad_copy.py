@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.ad_figures import held_out, of_texts
 from recsynth.apps.ad_generator import Generator, check_generator, prompt_for, read_generator
-from recsynth.apps.ad_texts import Record, forbidden_pattern, pieces
+from recsynth.apps.ad_texts import Record, pieces
 from recsynth.apps.ad_words import THING
 from recsynth.apps.ad_writer import Book, Text, Write, patterns_of, record_of, sentences_of, slot_of, texts_of
 from recsynth.apps.item_words import CATEGORY, JOINT, item_words
@@ -76,10 +76,10 @@ def ad_copy(
 
 
 def records(items: DataFrame, item_labels: DataFrame, night: Night) -> DataFrame:
-    """Rows of items with words: item_id, title, description, category, fields, inferred, content_hash.
+    """Rows of items with words: item_id, title, description, category, fields, inferred, disputed, content_hash.
 
-    fields: as recorded, without those that the item's own words surely contradict; inferred: field to (value,
-    found_in) where the record has a gap and the words surely fill it.
+    fields: as recorded, without those that the item's own words surely contradict; disputed: their values, of either
+    side; inferred: field to (value, found_in) where the record has a gap and the words surely fill it.
     """
     settings, least = night.settings.apps.ads, night.settings.apps.labels.least_confidence
     sure = item_labels.where((F.col("confidence") >= least) & (F.col("field") != CATEGORY))
@@ -87,6 +87,7 @@ def records(items: DataFrame, item_labels: DataFrame, night: Night) -> DataFrame
     entry = F.struct("field", F.struct("value", "found_in").alias("said"))
     found = sure.groupBy("item_id").agg(
         F.collect_set(F.when(against, F.col("field"))).alias("against"),
+        F.sort_array(F.flatten(F.collect_set(F.when(against, F.array("recorded", "value"))))).alias("disputed"),
         F.map_from_entries(F.sort_array(F.collect_list(F.when(F.col("is_inferred"), entry)))).alias("inferred"),
     )
     words = item_words(items).join(found, on="item_id", how="left")
@@ -98,11 +99,11 @@ def records(items: DataFrame, item_labels: DataFrame, night: Night) -> DataFrame
         "item_id", F.substring("text", F.lit(1), F.col("title_length")).alias("title"),
         F.when(F.startswith(rest, F.lit(JOINT)), F.substring(rest, F.lit(len(JOINT) + 1), F.length(rest)))
         .otherwise(rest).alias("description"),
-        "category", told.alias("fields"), "inferred",
+        "category", told.alias("fields"), "inferred", "disputed",
     )  # fmt: skip
     how = hashlib.sha256(json.dumps([settings.model_dump(mode="json"), patterns_of(settings)]).encode()).hexdigest()
-    record = F.to_json(F.struct("title", "description", "category", F.sort_array(F.map_entries("fields")).alias("f"),
-                                F.sort_array(F.map_entries("inferred")).alias("i")))  # fmt: skip
+    maps = [F.sort_array(F.map_entries(name)).alias(name) for name in ("fields", "inferred")]
+    record = F.to_json(F.struct("title", "description", "category", "disputed", *maps))
     return said.withColumn("content_hash", F.sha2(F.concat(record, F.lit(how)), 256))
 
 
@@ -159,8 +160,10 @@ def _fields(known: DataFrame) -> list[str]:
 
 def _record(row: Mapping[Any, Any], settings: AdSettings) -> Record:
     inferred = {k: (v["value"], v["found_in"]) for k, v in dict(row["inferred"] or {}).items()}
-    return record_of(row["title"], row["description"], row["category"], dict(row["fields"]), inferred, settings,
-                     forbidden_pattern(settings.forbidden))  # fmt: skip
+    disputed = row["disputed"] if row["disputed"] is not None else ()
+    return record_of(
+        row["title"], row["description"], row["category"], dict(row["fields"]), inferred, settings, disputed
+    )
 
 
 def _mining(settings: AdSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from recsynth.apps.ad_texts import forbidden_pattern, pieces
+from recsynth.apps.ad_texts import pieces
 from recsynth.apps.ad_writer import DESCRIPTION, SLOTS, Book, record_of, texts_of
 from recsynth.apps.settings import AdSettings
 from recsynth.measure.texts import distinct_n, rouge_l
@@ -58,8 +58,8 @@ def held_out(drawn: pd.DataFrame, book: Book, settings: AdSettings) -> list[Figu
         inferred = {
             k: (v["value"], v["found_in"]) for k, v in dict(row["inferred"] or {}).items() if v["found_in"] == "title"
         }
-        record = record_of(row["title"], "", row["category"], dict(row["fields"]), inferred, settings,
-                           forbidden_pattern(settings.forbidden))  # fmt: skip
+        disputed = row["disputed"] if row["disputed"] is not None else ()
+        record = record_of(row["title"], "", row["category"], dict(row["fields"]), inferred, settings, disputed)
         ours = [t.text for t in texts_of(record, book, settings) if t.slot == DESCRIPTION]
         references.append(row["description"])
         texts[OURS].append(ours[0] if ours else "")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from recsynth.apps.ad_words import JOINING, THING
 from recsynth.apps.answer_templates import SLOT
+from recsynth.apps.passages import SENTENCE_END
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # A letter that a word with spaces around it ends before: narrow, as a class with Chinese in it takes long to compile.
@@ -29,10 +30,16 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """All that may be told of an item: facts by slot, and each piece of its own words with where it stands."""
+    """All that may be told of an item.
+
+    facts: by slot; title: its pieces; sentences: of the item's own description, in lower case, which may be said word
+    for word; disputed: values of which record and words disagree, told by nobody.
+    """
 
     facts: Mapping[str, Fact]
-    words: Mapping[str, str]
+    title: frozenset[str] = frozenset()
+    sentences: frozenset[str] = frozenset()
+    disputed: tuple[str, ...] = ()
 
     @cached_property
     def values(self) -> dict[str, str]:
@@ -49,6 +56,11 @@ class Record:
         """What finds any of the values, the longest first."""
         return any_of(self.values.values())
 
+    @cached_property
+    def any_disputed(self) -> re.Pattern[str] | None:
+        """What finds any of the disputed values."""
+        return any_of(self.disputed)
+
     def rest(self, text: str) -> str:
         """A text without the values."""
         return self.any_value.sub(_GAP, text) if self.any_value else text
@@ -63,7 +75,7 @@ class Claim(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A sentence with slots. rare: pieces that say something of an item, told only of one whose own words hold them."""
+    """A sentence with slots. rare: pieces that say something of an item, told only of one whose own words say it."""
 
     text: str
     is_first: bool
@@ -168,17 +180,22 @@ def forbidden_pattern(words: Sequence[str]) -> re.Pattern[str] | None:
 def faults(text: str, record: Record, lexicon: Lexicon) -> list[str]:
     """What is wrong with a text: forbidden words, values of other items, numbers and words that stand nowhere.
 
-    Whoever wrote it: a sentence of the shop's own, a pattern, or a language model. A value that stands in the item's
-    own words is no fault where its record says nothing of the field.
+    Whoever wrote it: a sentence of the shop's own, a pattern, or a language model. Words of the title may be used as
+    they are; those of the description only in its own sentence, word for word: `not dishwasher safe` has the words
+    of its contrary.
     """
-    rest = record.rest(text)
     found = [f"forbidden: {w}" for w in lexicon.forbidden.findall(text)] if lexicon.forbidden else []
-    found += [
-        f"{slot} is not {value}"
-        for slot, value in lexicon.values_in(rest)
-        if slot in record.facts or not set(pieces(value)) <= record.words.keys()
-    ]
-    return found + [f"stands nowhere: {w}" for w in sorted(lexicon.rare(rest) - record.words.keys())]
+    found += [f"disputed: {w}" for w in record.any_disputed.findall(text)] if record.any_disputed else []
+    for sentence in SENTENCE_END.split(text):
+        rest, is_own = record.rest(sentence), sentence.strip().lower() in record.sentences
+        found += [
+            f"{slot} is not {value}"
+            for slot, value in lexicon.values_in(rest)
+            if slot in record.facts or not (is_own or set(pieces(value)) <= record.title)
+        ]
+        if not is_own:
+            found += [f"stands nowhere: {w}" for w in sorted(lexicon.rare(rest) - record.title)]
+    return found
 
 
 def claims(text: str, record: Record, lexicon: Lexicon) -> list[Claim]:
@@ -186,7 +203,7 @@ def claims(text: str, record: Record, lexicon: Lexicon) -> list[Claim]:
     held = {slot: record.facts[slot] for slot in told(text, record)}
     rest = lexicon.rare(record.rest(text))
     return [*(Claim(f.value, slot, f.found_in) for slot, f in sorted(held.items())),
-            *(Claim(w, WORDS, record.words[w]) for w in sorted(rest))]  # fmt: skip
+            *(Claim(w, WORDS, "title" if w in record.title else "description") for w in sorted(rest))]  # fmt: skip
 
 
 def is_sound(text: str, record: Record, lexicon: Lexicon) -> bool:
@@ -206,8 +223,10 @@ def score(slots: frozenset[str], record: Record, weights: Mapping[str, float]) -
 
 
 def can_be_told(template: Template, record: Record) -> bool:
-    """Whether the record fills a template, and the item's own words hold what else it says."""
-    return template.slots <= record.facts.keys() and template.rare <= record.words.keys()
+    """Whether the record fills a template, and the item's own title or sentence says what else it says."""
+    if not template.slots <= record.facts.keys():
+        return False
+    return template.rare <= record.title or filled(template.text, record.values).lower() in record.sentences
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

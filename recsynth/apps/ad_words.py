@@ -31,7 +31,7 @@ PATTERNS = {
         _TITLES["en"],
         ("{colour} {material} {thing}", "{brand} {thing}", "{thing} of {material}", "{colour} {thing}",
          "{thing} by {brand}", "{size} {thing}", "{size} {colour} {thing}", "{thing} in {colour}", "{thing}",
-         "Our {thing}", "See this {thing}", "Take a look"),
+         "Our {thing}", "See this {thing}"),
         ("The {thing} by {brand}: {material}, {colour}, {size}.", "{brand} {thing} of {material} in {colour}.",
          "This {size} {colour} {thing} is made of {material}.", "This {thing} is made of {material}.",
          "The {thing} comes in {colour}.", "This {thing} is by {brand}.", "The size of this {thing} is {size}.",
@@ -40,8 +40,7 @@ PATTERNS = {
     ("en", "warm"): Patterns(
         _TITLES["en"],
         ("Say hello to {brand}", "Your new {colour} {thing}", "{thing} in {colour}", "Hello, {material} {thing}",
-         "Your {thing}, by {brand}", "This {thing} is for you", "Your new {thing}", "Meet this {thing}", "{thing}",
-         "Something for you"),
+         "Your {thing}, by {brand}", "This {thing} is for you", "Your new {thing}", "Meet this {thing}", "{thing}"),
         ("Bring home this {colour} {thing} of {material}, made by {brand}.",
          "Your {size} {thing} in {colour}, made of {material}.",
          "{brand} made this {thing} of {material}. It could be yours.", "This {thing} in {colour} could be yours.",

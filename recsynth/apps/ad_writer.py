@@ -16,6 +16,7 @@ from recsynth.apps.ad_texts import (
     chosen,
     claims,
     descriptions,
+    forbidden_pattern,
     is_sound,
     pieces,
     short_texts,
@@ -88,28 +89,29 @@ def patterns_of(settings: AdSettings) -> Patterns:
 
 def record_of(
     title: str, description: str, category: str | None, fields: Mapping[str, str],
-    inferred: Mapping[str, tuple[str, str]], settings: AdSettings, lexicon_forbidden: re.Pattern[str] | None,
+    inferred: Mapping[str, tuple[str, str]], settings: AdSettings, disputed: Sequence[str] = (),
 ) -> Record:  # fmt: skip
     """What may be told of an item. fields: as recorded; inferred: field to (value, where it stands).
 
-    A value with a forbidden word is left out, so is the part of the title that has one.
+    A value with a forbidden word is left out, so is the part of the title that has one, and so are disputed values.
     """
+    forbidden = forbidden_pattern(settings.forbidden)
     facts: dict[str, Fact] = {}
     for field, fact in (
         *((f, Fact(v.strip(), "record")) for f, v in sorted(fields.items())),
         *((f, Fact(v.strip(), place)) for f, (v, place) in sorted(inferred.items())),
     ):
-        if fact.value and not (lexicon_forbidden and lexicon_forbidden.search(fact.value)):
+        if fact.value and not (forbidden and forbidden.search(fact.value)):
             facts.setdefault(slot_of(field, settings), fact)
     facts.pop(THING, None)
-    thing = thing_of(title, [f.value for f in facts.values()], lexicon_forbidden)
+    thing = thing_of(title, [*disputed, *(f.value for f in facts.values())], forbidden)
     leaf = (category or "").split(" > ")[-1].strip().lower()
     if thing:
         facts[THING] = Fact(thing, TITLE)
-    elif leaf and not (lexicon_forbidden and lexicon_forbidden.search(leaf)):
+    elif leaf and not (forbidden and forbidden.search(leaf)):
         facts[THING] = Fact(leaf, "record")
-    words = dict.fromkeys(pieces(description), DESCRIPTION) | dict.fromkeys(pieces(title), TITLE)
-    return Record(facts, words)
+    sentences = frozenset(s.strip().lower() for s in SENTENCE_END.split(description) if s.strip())
+    return Record(facts, frozenset(pieces(title)), sentences, tuple(disputed))
 
 
 def slot_of(field: str, settings: AdSettings) -> str:

@@ -132,7 +132,9 @@ def test_gaps_are_told_where_they_are_sure_and_contradictions_are_not(made: dict
     texts = made["texts"]
     glass = [c for (i, *_), r in texts.items() if i == "gap" for c in r.claims if c.field == "material"]
     assert {(c.text, c.found_in) for c in glass} == {("glass", "description")}
-    assert not any("blue" in r.text.lower() for (i, *_), r in texts.items() if i == "liar")
+    liar = [r.text.lower() for (i, *_), r in texts.items() if i == "liar"]
+    assert liar
+    assert not any("blue" in t or "red" in t for t in liar)
     assert "colour" not in {c.field for (i, *_), r in texts.items() if i == "title" for c in r.claims}
 
 
@@ -169,11 +171,10 @@ def test_an_item_that_did_not_change_keeps_its_texts(spark: SparkSession, made: 
 
 def test_a_model_writes_beside_the_patterns(spark: SparkSession, tmp_path: Path) -> None:
     items = shop_items(spark).where("item_id = 'liar'")
-    record = {"thing": "red mug"}
-    folder = taught(tmp_path / "gpt", "This red mug is it", record)
+    folder = taught(tmp_path / "gpt", "This mug is it", {"thing": "mug"})
     ask = at(generator=str(folder), headlines=["This is {thing}"], bodies=["It is this {thing}."], titles=["{thing}"])
     out = ad_copy(items, labels(spark), searches(spark).limit(0), before(spark), ask)["ad_copy"].collect()
-    assert {r.text for r in out if r.written_by == "generator"} == {"This red mug is it"}
+    assert {r.text for r in out if r.written_by == "generator"} == {"This mug is it"}
     with pytest.raises(ModelError, match="no such folder"):
         ad_copy(items, labels(spark), searches(spark), before(spark), at(generator=str(tmp_path / "none")))
 

@@ -14,20 +14,19 @@ from recsynth.apps.ad_texts import (
     cut_at_word,
     faults,
     filled,
-    forbidden_pattern,
     pieces,
     repeats,
     score,
     short_texts,
     thing_of,
 )
-from recsynth.apps.ad_words import FORBIDDEN, PATTERNS
+from recsynth.apps.ad_words import PATTERNS
 from recsynth.apps.ad_writer import BY_MODEL, BY_PATTERN, SENTENCES, Book, record_of, sentences_of, texts_of
 from recsynth.apps.settings import AdSettings
 
 FIELDS = {"brand": "Ora", "colour": "red", "material": "glass", "size": "S"}
 KNOWN = {"colour": ["red", "blue"], "material": ["glass", "cast iron"], "brand": ["Ora", "Fenwick"], "size": ["S", "M"]}
-MUG = record_of("Ora red glass mug, S", "For tea at home.", "Kitchen > Mugs", FIELDS, {}, AdSettings(), None)
+MUG = record_of("Ora red glass mug, S", "For tea at home.", "Kitchen > Mugs", FIELDS, {}, AdSettings())
 WEIGHTS = {"thing": 1.0, "colour": 0.4, "material": 0.2, "brand": 0.1, "size": 0.05}
 
 
@@ -38,26 +37,26 @@ def book(settings: AdSettings | None = None, sentences: tuple[tuple[str, bool], 
 def test_a_record_holds_what_may_be_told_and_where_it_stands() -> None:
     assert MUG.values == {"brand": "Ora", "colour": "red", "material": "glass", "size": "S", "thing": "mug"}
     assert (MUG.facts["colour"].found_in, MUG.facts["thing"].found_in) == ("record", "title")
-    assert (MUG.words["tea"], MUG.words["glass"]) == ("description", "title")
-    inferred = record_of("mug", "", None, {}, {"material": ("glass", "description")}, AdSettings(), None)
+    assert (MUG.title, MUG.sentences) == ({"ora", "red", "glass", "mug", "s"}, {"for tea at home."})
+    inferred = record_of("mug", "", None, {}, {"material": ("glass", "description")}, AdSettings())
     assert inferred.facts["material"] == Fact("glass", "description")
-    assert record_of("", "Text.", "Kitchen > Mugs", {}, {}, AdSettings(), None).facts["thing"] == Fact("mugs", "record")
-    other = record_of("mug", "", None, {"color": "red", "Sleeve length": "long"}, {}, AdSettings(), None)
+    assert record_of("", "Text.", "Kitchen > Mugs", {}, {}, AdSettings()).facts["thing"] == Fact("mugs", "record")
+    other = record_of("mug", "", None, {"color": "red", "Sleeve length": "long"}, {}, AdSettings())
     assert set(other.facts) == {"colour", "Sleeve_length", "thing"}
 
 
 def test_words_that_the_law_forbids_are_in_no_fact() -> None:
-    forbidden = forbidden_pattern(FORBIDDEN)
-    said = record_of("Perfect gift, mug", "", "Best sellers", {"brand": "Bestcups"}, {}, AdSettings(), forbidden)
+    said = record_of("Perfect gift, mug", "", "Best sellers", {"brand": "Bestcups"}, {}, AdSettings())
     assert said.values == {"thing": "mug"}
-    assert record_of("World's best mug", "", "Best sellers", {}, {}, AdSettings(), forbidden).facts == {}
+    assert record_of("World's best mug", "", "Best sellers", {}, {}, AdSettings()).facts == {}
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
         ("This mug is red.", []),
-        ("This mug is for tea.", []),
+        ("This red mug. For tea at home.", []),
+        ("This mug is tea.", ["stands nowhere: tea"]),
         ("This mug is blue.", ["colour is not blue", "stands nowhere: blue"]),
         ("This cast iron mug.", ["material is not cast iron", "stands nowhere: cast", "stands nowhere: iron"]),
         ("Ora and Fenwick made this mug.", ["brand is not Fenwick", "stands nowhere: and", "stands nowhere: fenwick"]),
@@ -72,23 +71,38 @@ def test_a_text_says_nothing_that_does_not_stand_in_the_record(text: str, fault:
 
 
 def test_a_value_in_the_items_own_words_counts_where_the_record_has_none() -> None:
-    plain = record_of("White holder", "", None, {}, {}, AdSettings(), None)
+    plain = record_of("White holder", "", None, {}, {}, AdSettings())
     lexicon = Lexicon(["this", "is"], {"colour": ["white"]}, [])
     assert faults("This is white", plain, lexicon) == []
     assert claims("This is white", plain, lexicon) == [Claim("white", "words", "title")]
-    told_otherwise = record_of("White holder", "", None, {"colour": "grey"}, {}, AdSettings(), None)
+    told_otherwise = record_of("White holder", "", None, {"colour": "grey"}, {}, AdSettings())
     assert faults("This is white", told_otherwise, lexicon) == ["colour is not white"]
 
 
+def test_words_of_a_description_are_no_licence_for_their_contrary() -> None:
+    careful = record_of("mug", "It is not dishwasher safe.", None, {}, {}, AdSettings())
+    lexicon = Lexicon(["it", "is", "this"], {}, [])
+    assert faults("It is not dishwasher safe.", careful, lexicon) == []
+    assert faults("It is dishwasher safe.", careful, lexicon) == ["stands nowhere: dishwasher", "stands nowhere: safe"]
+    shared = Book.of(AdSettings(), [("This {thing} is dishwasher safe.", True)], [], {}, {})
+    assert not any("dishwasher" in t.text for t in texts_of(careful, shared, AdSettings()))
+
+
+def test_what_record_and_words_dispute_is_told_by_nobody() -> None:
+    liar = record_of("red mug", "A red one.", None, {"size": "small"}, {}, AdSettings(), ("blue", "red"))
+    assert liar.values == {"size": "small", "thing": "mug"}
+    assert faults("A red one.", liar, Lexicon(["a", "one"], {}, []))[0] == "disputed: red"
+
+
 def test_claims_name_the_field_and_the_place() -> None:
-    said = claims("This red mug is tea.", MUG, book().lexicon)
+    said = claims("This red mug. For tea at home.", MUG, Lexicon(["this", "for", "at"], {}, []))
     assert said == [Claim("red", "colour", "record"), Claim("mug", "thing", "title"),
-                    Claim("tea", "words", "description")]  # fmt: skip
+                    Claim("home", "words", "description"), Claim("tea", "words", "description")]  # fmt: skip
 
 
 def test_short_values_count_as_they_are_written_and_chinese_ones_beside_any_letter() -> None:
     assert [c.field for c in claims("It's the mug.", MUG, Lexicon(["it", "s", "the"], KNOWN, []))] == ["thing"]
-    mug = Record({"thing": Fact("mug", "title"), "colour": Fact("红色", "record")}, {})
+    mug = Record({"thing": Fact("mug", "title"), "colour": Fact("红色", "record")})
     lexicon = Lexicon(pieces("这款"), {"colour": ["红色", "蓝色"], "material": ["锌"]}, ["最"])
     assert faults("这款mug红色", mug, lexicon) == []
     assert faults("这款蓝色mug", mug, lexicon)[0] == "colour is not 蓝色"
@@ -106,7 +120,7 @@ def test_the_patterns_say_nothing_but_their_slots(key: tuple[str, str]) -> None:
     assert len(made.headlines) == len(said.headlines)
     assert len(made.bodies) == len(said.bodies)
     # An item of which a title alone is known gets all its variants.
-    bare = record_of("马克杯" if language == "zh" else "mug", "", None, {}, {}, settings, None)
+    bare = record_of("马克杯" if language == "zh" else "mug", "", None, {}, {}, settings)
     slots = [t.slot for t in texts_of(bare, made, settings)]
     assert sorted(slots) == sorted(["title", "description", *["headline"] * 3, *["body"] * 3])
 
@@ -117,7 +131,7 @@ def test_an_article_a_capital_and_a_cut() -> None:
     assert cut_at_word("mug", 0) == cut_at_word("extraordinary", 5) == ""
     assert cut_at_word("mug with a handle of wood", 11) == "mug"
     assert cut_at_word("白色的马克杯", 3) == "白色的"
-    long = record_of("white hanging heart t-light holder", "", None, {}, {}, AdSettings(), None)
+    long = record_of("white hanging heart t-light holder", "", None, {}, {}, AdSettings())
     assert "White hanging heart t-light" in list(short_texts(book().headlines, long, 30))
     assert all(len(t) <= 30 for t in short_texts(book().headlines, long, 30))
 
@@ -139,7 +153,7 @@ def test_what_customers_search_for_is_told_first_and_variants_differ() -> None:
 
 def test_the_shops_own_sentences_are_used_with_the_facts_of_another_item() -> None:
     pan = record_of("Fenwick blue steel pan, M", "", None, {"brand": "Fenwick", "colour": "blue", "material": "steel"},
-                    {}, AdSettings(), None)  # fmt: skip
+                    {}, AdSettings())  # fmt: skip
     shared = sentences_of("Fenwick makes this pan of steel. It comes in blue, an M.", pan)
     assert shared == ["{brand} makes this {thing} of {material}.", "It comes in {colour}, an M."]
     own = book(
@@ -161,10 +175,10 @@ def test_the_shops_own_sentences_are_used_with_the_facts_of_another_item() -> No
 
 
 def test_what_a_model_writes_is_checked_like_all_else() -> None:
-    said = {"headline": ["Red glass mug for tea", "The best mug", "Blue mug", "Ignore the above", "red " * 20]}
+    said = {"headline": ["The red glass mug of Ora", "The best mug", "Blue mug", "Ignore the above", "red " * 20]}
     texts = texts_of(MUG, book(), AdSettings(), lambda slot, _: said.get(slot, []))
     headlines = {t.text: t.written_by for t in texts if t.slot == "headline"}
-    assert headlines.pop("Red glass mug for tea") == BY_MODEL
+    assert headlines.pop("The red glass mug of Ora") == BY_MODEL
     assert set(headlines.values()) == {BY_PATTERN}
 
 
