@@ -55,6 +55,28 @@ class Erased:
     left: list[Found] = field(default_factory=list)
     landing: list[Found] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        """One line a table, then models, pages and what the scan found."""
+        lines = [f"{table}: {rows} rows deleted" for table, rows in sorted(self.rows.items())]
+        lines += [f"models that had learned from them: {', '.join(self.models) or 'none'}",
+                  f"pages written anew: {', '.join(map(str, self.pages)) or 'none'}",
+                  f"files read: {self.files}; places with an id: {len(self.left)}"]  # fmt: skip
+        if self.landing:
+            first = self.landing[0].path
+            lines.append(f"the landing folder still has {len(self.landing)} such places; erase there too: {first}")
+        return "\n".join(lines)
+
+
+def requested(file: str | None) -> list[str]:
+    """The ids of a request file, one a line; empty lines are none. Raises InputError where it can't be read."""
+    if file is None:
+        return []
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(file, "a text file of ids, one a line", str(error)) from error
+    return [line for line in lines if line.strip()]
+
 
 def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bool = True) -> Erased:
     """Erase users from a lake that is held, and prove it by a scan of all files.

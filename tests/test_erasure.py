@@ -11,14 +11,14 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recsynth import erasure
-from recsynth.erasure import erase, proof
+from recsynth.erasure import Erased, erase, proof, requested
 from recsynth.errors import AccountingError, ErasureError, InputError
 from recsynth.ledger import Ledger
 from recsynth.model.champion import champion
 from recsynth.model.folder import write_model
 from recsynth.nightly import run_night
 from recsynth.pipeline import STAGES
-from recsynth.scan import scan
+from recsynth.scan import Found, scan
 from recsynth.settings import Settings
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
@@ -236,6 +236,19 @@ def test_an_id_that_stands_elsewhere_is_told(
     assert (done.rows, done.models, done.left) == ({}, [], [])
     assert [(r.status, r.landed) for r in store.read(ERASURES).collect()] == [("complete", {})]
     assert others(store) == before
+
+
+def test_a_request_file_has_an_id_a_line(tmp_path: Path) -> None:
+    (tmp_path / "ids").write_text(f"{ANNA}\n\n  \nben\n")
+    assert requested(str(tmp_path / "ids")) == [ANNA, "ben"]
+    assert requested(None) == []
+    with pytest.raises(InputError, match="expected a text file of ids, one a line"):
+        requested(str(tmp_path / "none"))
+    told = str(Erased(rows={"t": 2}, models=["m"], files=9, landing=[Found("a.jsonl", "bytes")])).splitlines()
+    assert told == [
+        "t: 2 rows deleted", "models that had learned from them: m", "pages written anew: none",
+        "files read: 9; places with an id: 0", "the landing folder still has 1 such places; erase there too: a.jsonl",
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
