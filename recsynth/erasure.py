@@ -7,19 +7,21 @@ import logging
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from recsynth.errors import ErasureError, InputError
 from recsynth.ledger import Ledger
-from recsynth.mapping import mapped, text
+from recsynth.mapping import mapped, normalised, text
 from recsynth.nightly import page
 from recsynth.scan import Found, scan, whole_words
 from recsynth.settings import Settings
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 MOST_USERS, MOST_FOUND, SIDE_BY_SIDE = 1000, 1000, 4
 USER = "user_id"
+RUNNING, DELETED, COMPLETE = "running", "deleted", "complete"
 # What these say of a user comes last: the others are found by them, and a run that was killed must find them again.
 _LAST = (QUARANTINE, ROWS, TICKETS, EVENTS)
 _SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS)
@@ -117,11 +120,12 @@ def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bo
     for table in (TICKETS, EVENTS):
         _delete(store, table, ids, (USER,), erased.rows)
     _forget(ledger)
+    _note(store, rows, {"status": DELETED})
     shutil.rmtree(Path(store.lake) / "_work", ignore_errors=True)
     erased.pages = list(_rewritten(store, settings, users))
     _prove(store, settings, users, erased)
     told = {"rows": erased.rows, "files": erased.files, "left": len(erased.left)}
-    _note(store, rows, told if erased.left else told | {"status": "complete", "ended_at": datetime.now(UTC)})
+    _note(store, rows, told if erased.left else told | {"status": COMPLETE, "ended_at": datetime.now(UTC)})
     store.forget(ERASURES)
     if erased.left:
         where = ", ".join(f"{f.path} ({f.where})" for f in erased.left[:10])
@@ -161,14 +165,18 @@ def _landed(store: Store, settings: Settings, ids: DataFrame) -> DataFrame:
     return every.groupBy("source", "file_id", "raw").agg(F.min(USER).alias(USER))
 
 
-def _begin(store: Store, ids: DataFrame, landed: DataFrame, users: Sequence[str]) -> dict[str, dict[str, object]]:
-    """User to the row of ops.erasures, written before anything is deleted: what was counted then stays counted."""
-    waiting = store.read(ERASURES).where("status = 'running'").collect()  # one row a user of a run that died
-    rows: dict[str, dict[str, object]] = {}
-    for user, row in ((u, r) for u in users for r in waiting):
+def _begin(store: Store, ids: DataFrame, landed: DataFrame, users: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """User to the row of ops.erasures, written before anything is deleted: what was counted then stays counted.
+
+    No night runs on a lake with a row that is running, so what a call that ends a killed one finds is what that one
+    had counted, or a part of it. Where all was deleted but not proven, what landed since comes on top.
+    """
+    open_rows = store.read(ERASURES).where("status <> 'complete'").collect()  # one row a user of a run that died
+    rows: dict[str, dict[str, Any]] = {}
+    for user, row in ((u, r) for u in users for r in open_rows):
         if row.erasure_id == _hashed(row.salt, user):
             rows[user] = row.asDict()
-    new = [u for u in users if u not in rows]
+    new = [u for u in users if u not in rows or rows[u]["status"] == DELETED]
     if new:
         aside = store.read(QUARANTINE).select("file_id", "row_hash", "copies")
         keys = landed.select(USER, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
@@ -178,11 +186,11 @@ def _begin(store: Store, ids: DataFrame, landed: DataFrame, users: Sequence[str]
         counted = reduce(DataFrame.union, parts).groupBy(USER, "source").agg(F.sum("copies").alias("n")).collect()
         for user in new:
             salt = secrets.token_hex(16)
-            rows[user] = {
-                "erasure_id": _hashed(salt, user), "salt": salt, "status": "running",
-                "landed": {r.source: int(r.n) for r in counted if r.user_id == user}, "rows": {}, "models": [],
-                "is_withdrawn": False, "started_at": datetime.now(UTC),
-            }  # fmt: skip
+            blank = {"erasure_id": _hashed(salt, user), "salt": salt, "landed": {}, "rows": {}, "models": [],
+                     "is_withdrawn": False, "started_at": datetime.now(UTC)}  # fmt: skip
+            before = rows.get(user, blank)
+            now = Counter({r.source: int(r.n) for r in counted if r.user_id == user})
+            rows[user] = before | {"status": RUNNING, "landed": dict(now + Counter(before["landed"]))}
         _write(store, [rows[u] for u in new])
     return rows
 
@@ -191,12 +199,12 @@ def _hashed(salt: str, user: str) -> str:
     return hashlib.sha256(f"{salt}{user}".encode()).hexdigest()
 
 
-def _write(store: Store, rows: Sequence[dict[str, object]]) -> None:
+def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
     made = [tuple(row.get(name) for name in ERASURES.column_names) for row in rows]
     store.write(ERASURES, store.spark.createDataFrame(made, ERASURES.schema), datetime.now(UTC).date())
 
 
-def _note(store: Store, rows: dict[str, dict[str, object]], told: dict[str, object]) -> None:
+def _note(store: Store, rows: dict[str, dict[str, Any]], told: dict[str, Any]) -> None:
     for row in rows.values():
         row |= told
     _write(store, list(rows.values()))
@@ -249,9 +257,9 @@ def _derived(
     if not (said.isEmpty() and asked.isEmpty()):
         # Which texts these labels are of can't be told from their hashes: they are read anew the next night.
         store.delete(TEXT_LABELS, "true")
-    query = F.trim(F.regexp_replace(F.lower("query"), r"\s+", " ")).alias("query")
+    query = normalised(F.col("query")).alias("query")
     others = store.read(EVENTS).join(F.broadcast(ids), USER, "left_anti").select(query)
-    own = events.select(query).where("query <> ''").distinct().join(others, "query", "left_anti")
+    own = events.select(query).where("query is not null").distinct().join(others, "query", "left_anti")
     for table in (QUERY_ITEMS, SEARCH_RESULTS):
         _delete(store, table, own, ("query",), rows)
     for table in _SYNTHETIC:

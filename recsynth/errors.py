@@ -49,6 +49,6 @@ class AccountingError(RecsynthError):
 
 
 class ErasureError(RecsynthError):
-    """A user was erased from every table, and yet the id stands somewhere below the lake or the report."""
+    """A user was erased, and yet the id stands somewhere below lake or report; or an erasure was killed on the way."""
 
     exit_code = 8

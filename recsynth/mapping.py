@@ -1,4 +1,4 @@
-"""A landed row as its source's expressions read it."""
+"""A landed row as its source's expressions read it, and its texts as they are compared."""
 
 from __future__ import annotations
 
@@ -29,3 +29,9 @@ def text(name: str) -> Column:
     """A mapped column as trimmed text; null where nothing is left."""
     trimmed = F.trim(F.col(f"m_{name}").cast("string"))
     return F.when(trimmed != "", trimmed)
+
+
+def normalised(query: Column) -> Column:
+    """Lower case, white space folded and trimmed; null where nothing is left."""
+    folded = F.trim(F.regexp_replace(F.lower(query), r"\s+", " "))
+    return F.when(folded != "", folded)

@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.errors import ContractError, InputError, RecsynthError
+from recsynth.errors import ContractError, ErasureError, InputError, RecsynthError
 from recsynth.ledger import Ledger
 from recsynth.lock import lake_lock
 from recsynth.model.champion import champion
@@ -28,6 +28,7 @@ from recsynth.stage import Night, Stage
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
 from recsynth.tables.model import MODELS
+from recsynth.tables.ops import ERASURES
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def run_night(
             log.info("simulating a shop of %d users into %s", settings.shop.users, landing)
             simulate(spark, settings.shop, settings.seed, landing)
         check_champion(store, night)
+        check_erasures(store)
         ledger.begin(night)
         try:
             _run(Runner(store, ledger, night, stages), choice or Choice())
@@ -110,6 +112,16 @@ def check_champion(store: Store, night: Night) -> None:
     best = champion(store.read(MODELS).where(F.col(RUN_DATE) <= F.lit(night.as_of)))
     if best is not None:
         check_folder(night.models.parent / best.path)
+
+
+def check_erasures(store: Store) -> None:
+    """Raise ErasureError if an erasure was killed on the way: what it deleted and what it counted are not yet one."""
+    begun = store.read(ERASURES).where("status = 'running'").agg(F.min("started_at")).first()
+    if begun is not None and begun[0] is not None:
+        raise ErasureError(
+            f"{store.lake}: expected no erasure on the way, found one begun at {begun[0]} UTC: "
+            "run jobs/erase.py for the same users again"
+        )
 
 
 def _run(runner: Runner, choice: Choice) -> None:

@@ -181,7 +181,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("hurried")
 def test_killed_on_the_way_the_same_call_ends_it(
-    shop: tuple[Path, Settings, Store], monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, shop: tuple[Path, Settings, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, chosen, store = shop
     for killed_in, after in (("_withdraw", 0), ("_delete", 6), ("_delete", 8), ("_forget", 0), ("_prove", 0)):
@@ -197,6 +197,10 @@ def test_killed_on_the_way_the_same_call_ends_it(
             patch.setattr(erasure, killed_in, killed)
             with pytest.raises(KeyboardInterrupt):
                 erase(Ledger(store), chosen, [ANNA])
+        if killed_in == "_delete":
+            # Nothing lands between what was counted and what is deleted.
+            with pytest.raises(ErasureError, match="expected no erasure on the way, found one"):
+                run_night(spark, chosen, SECOND + timedelta(days=1), stages=SHORT)
     erase(Ledger(store), chosen, [ANNA])
     (row,) = store.read(ERASURES).collect()
     assert (row.status, row.landed) == ("complete", {"clicks": 11})
@@ -230,7 +234,7 @@ def test_an_id_that_stands_elsewhere_is_told(
         erase(Ledger(store), chosen, [nobody])
     row = proof(store, nobody)
     assert row is not None
-    assert (row.status, row.left) == ("running", 1)
+    assert (row.status, row.left) == ("deleted", 1)
     (Path(store.lake) / "notes.txt").unlink()
     done = erase(Ledger(store), chosen, [nobody])
     assert (done.rows, done.models, done.left) == ({}, [], [])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -15,10 +14,9 @@ from pyspark.sql import functions as F
 from recsynth.apps.ad_figures import held_out, of_texts
 from recsynth.apps.ad_generator import Generator, check_generator, prompt_for, read_generator
 from recsynth.apps.ad_texts import Record, pieces
-from recsynth.apps.ad_words import THING
 from recsynth.apps.ad_writer import Book, Text, Write, patterns_of, record_of, sentences_of, slot_of, texts_of
 from recsynth.apps.item_words import CATEGORY, JOINT, item_words
-from recsynth.apps.settings import AdSettings
+from recsynth.apps.text_settings import AdSettings
 from recsynth.memory import give_back
 from recsynth.seeds import sub_seed
 from recsynth.stage import Frames, Night
@@ -28,8 +26,8 @@ from recsynth.tables.output import AD_COPY
 STAGE, JUDGED_OF = "ad_copy", 10
 LEAST_WEIGHT = 0.05
 """Of a slot that no search names: it still tells something."""
-MOST_FIELDS = 20
-"""max_values times this many values are known by name."""
+MOST_FIELDS, MOST_SLOTS = 20, 1000
+"""max_values times MOST_FIELDS values are known by name, MOST_SLOTS slots have a weight."""
 FIRST, LATER, PIECE = "first", "later", "piece"
 _TEXTS = """item_id string, content_hash string, slot string, variant int, text string, score double,
 claims array<struct<text:string,field:string,found_in:string>>, written_by string"""
@@ -43,8 +41,8 @@ def ad_copy(
     Reads silver.items, output.item_labels (gaps that are sure are filled, fields that the item's own words contradict
     are not told), gold.query_items (what customers look for is told first) and output.ad_copy of the night before;
     writes output.ad_copy and ops.metrics. No customer's data are read. Bounds on the driver, and in every worker:
-    `templates` sentences, MOST_FIELDS * max_values values, words that a share of plain_share of the descriptions has;
-    judged_items descriptions for the figures.
+    `templates` sentences, MOST_FIELDS * max_values values, MOST_SLOTS weights, words that a share of plain_share of
+    the descriptions has; judged_items descriptions for the figures.
     """
     settings, spark = night.settings.apps.ads, items.sparkSession
     if not settings.enabled:
@@ -139,31 +137,22 @@ def _values(known: DataFrame, settings: AdSettings) -> dict[str, list[str]]:
 
 
 def _weights(known: DataFrame, query_items: DataFrame, settings: AdSettings) -> dict[str, float]:
-    """For each slot the share of searches, by weight, that name the item's value of it; 1 each without searches."""
-    facts = known.mapInPandas(_telling(settings), "item_id string, slot string, value string")
+    """For each slot the share of searches, by weight, that name the item's value of it; 1 each without searches.
+
+    Of the MOST_SLOTS that most items have; what stands in any other counts for nothing.
+    """
+    facts = known.mapInPandas(_telling(settings), "item_id string, slot string, value string").persist()
     value = F.lower("value")
     is_short = (F.length(value) <= 2) & value.rlike(r"^\p{ASCII}*$")
     is_named = F.when(is_short, F.array_contains(F.split("query", " "), value)).otherwise(F.contains("query", value))
     joined = query_items.select("item_id", "query", "weight").join(facts, on="item_id", how="inner")
-    share = F.sum(F.when(is_named, F.col("weight")).otherwise(0.0)) / F.sum("weight")
     # Rounded: sums depend on the order of partitions in their last digits.
-    found = {r.slot: round(r.share, 6) for r in joined.groupBy("slot").agg(share.alias("share")).collect()}
-    slots = {slot_of(field, settings) for field in _fields(known)} | {THING}
-    return {slot: max(LEAST_WEIGHT, found.get(slot, 0.0)) if found else 1.0 for slot in slots}
-
-
-def _fields(known: DataFrame) -> list[str]:
-    names = [known.select(F.explode(F.map_keys(c)).alias("field")) for c in ("fields", "inferred")]
-    counted = reduce(DataFrame.union, names).groupBy("field").count()
-    return [r.field for r in counted.orderBy(F.desc("count"), "field").limit(1000).collect()]
-
-
-def _record(row: Mapping[Any, Any], settings: AdSettings) -> Record:
-    inferred = {k: (v["value"], v["found_in"]) for k, v in dict(row["inferred"] or {}).items()}
-    disputed = row["disputed"] if row["disputed"] is not None else ()
-    return record_of(
-        row["title"], row["description"], row["category"], dict(row["fields"]), inferred, settings, disputed
-    )
+    share = F.round(F.sum(F.when(is_named, F.col("weight")).otherwise(0.0)) / F.sum("weight"), 6)
+    searched = joined.groupBy("slot").agg(share.alias("share"))
+    slots = facts.groupBy("slot").agg(F.count("*").alias("items")).join(searched, on="slot", how="left")
+    rows = slots.orderBy(F.desc("items"), "slot").limit(MOST_SLOTS).collect()
+    is_searched = any(r.share is not None for r in rows)
+    return {r.slot: max(LEAST_WEIGHT, r.share or 0.0) if is_searched else 1.0 for r in rows}
 
 
 def _mining(settings: AdSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
@@ -173,7 +162,7 @@ def _mining(settings: AdSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator
         for batch in batches:
             rows: list[tuple[str, str]] = []
             for row in batch.to_dict("records"):
-                sentences = sentences_of(row["description"], _record(row, settings))
+                sentences = sentences_of(row["description"], record_of(row, settings))
                 rows += sorted({(FIRST if n == 0 else LATER, s) for n, s in enumerate(sentences)})
                 rows += sorted({(PIECE, piece) for s in sentences for piece in pieces(s)})
             yield pd.DataFrame(rows, columns=["kind", "text"])
@@ -185,7 +174,7 @@ def _telling(settings: AdSettings) -> Callable[[Iterator[pd.DataFrame]], Iterato
     def tell(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             rows = [(row["item_id"], slot, value) for row in batch.to_dict("records")
-                    for slot, value in _record(row, settings).values.items()]  # fmt: skip
+                    for slot, value in record_of(row, settings).values.items()]  # fmt: skip
             yield pd.DataFrame(rows, columns=["item_id", "slot", "value"])
 
     return tell
@@ -197,7 +186,7 @@ def _writing(book: Book, settings: AdSettings, seed: int) -> Callable[[Iterator[
         for batch in batches:
             rows: list[tuple[Any, ...]] = []
             for row in batch.to_dict("records"):
-                record = _record(row, settings)
+                record = record_of(row, settings)
                 by_model = _by_model(model, record, sub_seed(seed, row["content_hash"]), settings) if model else None
                 made = texts_of(record, book, settings, by_model)
                 rows += [(row["item_id"], row["content_hash"], *text) for text in made]

@@ -11,7 +11,7 @@ from sacrebleu.metrics.chrf import CHRF
 
 from recsynth.apps.ad_texts import pieces
 from recsynth.apps.ad_writer import DESCRIPTION, SLOTS, Book, record_of, texts_of
-from recsynth.apps.settings import AdSettings
+from recsynth.apps.text_settings import AdSettings
 from recsynth.measure.texts import distinct_n, rouge_l
 
 OURS, LISTED, TITLE_ALONE = "recsynth", "record_listed", "title"
@@ -24,9 +24,7 @@ def of_texts(made: DataFrame, settings: AdSettings) -> list[Figure]:
     coverage: mean share of the record's facts, weighted by what customers look for, that the first variant tells.
     Distinct n-grams are over at most judged_items items' texts.
     """
-    limits = {"title": settings.title_length, "description": settings.description_length,
-              "headline": settings.headline_length, "body": settings.body_length}  # fmt: skip
-    most = F.create_map(*(F.lit(x) for pair in limits.items() for x in pair))[F.col("slot")]
+    most = F.create_map(*(F.lit(x) for pair in settings.longest.items() for x in pair))[F.col("slot")]
     rows = made.groupBy("slot").agg(
         F.avg(F.when(F.col("variant") == 1, F.round("score", 6))).alias("coverage"),
         F.avg((F.length("text") <= most).cast("double")).alias("within_limits"),
@@ -55,11 +53,8 @@ def held_out(drawn: pd.DataFrame, book: Book, settings: AdSettings) -> list[Figu
     references: list[str] = []
     texts: dict[str, list[str]] = {OURS: [], LISTED: [], TITLE_ALONE: []}
     for row in drawn.to_dict("records"):
-        inferred = {
-            k: (v["value"], v["found_in"]) for k, v in dict(row["inferred"] or {}).items() if v["found_in"] == "title"
-        }
-        disputed = row["disputed"] if row["disputed"] is not None else ()
-        record = record_of(row["title"], "", row["category"], dict(row["fields"]), inferred, settings, disputed)
+        of_title = {k: v for k, v in dict(row["inferred"] or {}).items() if v["found_in"] == "title"}
+        record = record_of({**row, "description": "", "inferred": of_title}, settings)
         ours = [t.text for t in texts_of(record, book, settings) if t.slot == DESCRIPTION]
         references.append(row["description"])
         texts[OURS].append(ours[0] if ours else "")

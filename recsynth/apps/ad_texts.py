@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from recsynth.apps.ad_words import JOINING, THING
+from recsynth.apps.ad_words import JOINING
 from recsynth.apps.answer_templates import SLOT
 from recsynth.apps.passages import SENTENCE_END
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-# A letter that a word with spaces around it ends before: narrow, as a class with Chinese in it takes long to compile.
-_LETTER = "[A-Za-z0-9\u00c0-\u00ff]"
+# What ends a Latin word: narrow, as a class with Chinese in it takes long to compile, and Chinese may stand beside it.
+_LATIN = "[A-Za-z0-9\u00c0-\u00ff]"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_SPACELESS = re.compile(f"[{_CJK}]")
 _GAP, WORDS = " | ", "words"
 """WORDS: the field of a claim that is no field of the record, but stands in the item's own title or description."""
 
@@ -91,15 +91,31 @@ def pieces(text: str) -> list[str]:
     """
     found = []
     for run in _RUN.findall(text.lower()):
-        is_spaced = not re.match(rf"[{_CJK}]", run)
-        found += [run] if is_spaced or len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
+        found += [run] if not is_spaceless(run) or len(run) == 1 else [run[i : i + 2] for i in range(len(run) - 1)]
     return found
 
 
 def whole(value: str) -> str:
-    """A pattern that finds a value: whole words where words have spaces between them, a letter or two as written."""
-    before, after = (f"(?<!{_LETTER})" if value[:1].isascii() else "", f"(?!{_LETTER})" if value[-1:].isascii() else "")
-    return f"{before}(?{'i' if len(value) > 2 else ''}:{re.escape(value)}){after}"
+    """A pattern that finds a value: whole words where words have spaces between them, a letter or two as written.
+
+    >>> [bool(re.search(whole(v), t)) for v, t in (("red", "Redwood"), ("red", "红red"), ("кот", "который"))]
+    [False, True, False]
+    """
+    before, after = _edge(value[:1]), _edge(value[-1:])
+    start, end = (f"(?<!{before})" if before else "", f"(?!{after})" if after else "")
+    return f"{start}(?{'i' if len(value) > 2 else ''}:{re.escape(value)}){end}"
+
+
+def _edge(character: str) -> str:
+    """What may not stand beside this end of a word; nothing in a language without spaces."""
+    if is_spaceless(character):
+        return ""
+    return _LATIN if character.isascii() or re.match(_LATIN, character) else r"\w"
+
+
+def is_spaceless(text: str) -> bool:
+    """Whether a text begins in a script without spaces between words."""
+    return _SPACELESS.match(text) is not None
 
 
 def any_of(values: Iterable[str]) -> re.Pattern[str] | None:
@@ -120,12 +136,13 @@ def thing_of(title: str, values: Iterable[str], forbidden: re.Pattern[str] | Non
     taken = any_of(values)
     for part in re.split(r"[^\w\s'’&/-]+", taken.sub(_GAP, title) if taken else title):
         if forbidden is None or not forbidden.search(part):
-            parts.append(_trimmed(part.split()))
+            parts.append(trimmed(part.split()))
     best = max(parts, key=len, default="")
     return best.lower() if len(best) > 4 and best.isupper() else best
 
 
-def _trimmed(words: list[str]) -> str:
+def trimmed(words: list[str]) -> str:
+    """Words without those at the ends that only join them to others."""
     while words and (words[0].lower() in JOINING or not re.search(r"\w", words[0])):
         words = words[1:]
     while words and (words[-1].lower() in JOINING or not re.search(r"\w", words[-1])):
@@ -173,7 +190,8 @@ class Lexicon:
 
 def forbidden_pattern(words: Sequence[str]) -> re.Pattern[str] | None:
     """Finds a word that begins with any of these, anywhere where words have no spaces between them."""
-    parts = [(f"(?<!{_LETTER})" if w.isascii() else "") + re.escape(w) for w in words if w]
+    edges = [(_edge(w[0]), w) for w in words if w]
+    parts = [(f"(?<!{edge})" if edge else "") + re.escape(w) for edge, w in edges]
     return re.compile("|".join(parts), re.IGNORECASE) if parts else None
 
 
@@ -214,118 +232,3 @@ def is_sound(text: str, record: Record, lexicon: Lexicon) -> bool:
 def told(text: str, record: Record) -> frozenset[str]:
     """Slots whose values a text holds."""
     return frozenset(slot for slot, pattern in record.patterns.items() if pattern.search(text))
-
-
-def score(slots: frozenset[str], record: Record, weights: Mapping[str, float]) -> float:
-    """Share of what customers look for in such an item that a text tells, 0 to 1; weights: of each slot."""
-    known = sum(weights.get(slot, 0.0) for slot in record.facts)
-    return sum(weights.get(slot, 0.0) for slot in slots) / known if known else 0.0
-
-
-def can_be_told(template: Template, record: Record) -> bool:
-    """Whether the record fills a template, and the item's own title or sentence says what else it says."""
-    if not template.slots <= record.facts.keys():
-        return False
-    return template.rare <= record.title or filled(template.text, record.values).lower() in record.sentences
-
-
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """A template with values, as a sentence is written.
-
-    >>> filled("a {colour} {thing} for you.", {"colour": "orange", "thing": "mug"})
-    'An orange mug for you.'
-    """
-    text = SLOT.sub(lambda found: values[found.group(1)], template)
-    text = re.sub(r"\b([Aa]) (?=[aeiouAEIO][a-z])(?!eu|uni|us)", r"\1n ", text)
-    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
-
-
-def short_texts(templates: Sequence[Template], record: Record, longest: int) -> Iterator[str]:
-    """Templates that the record fills, of at most `longest` characters; what the title names is cut to fit."""
-    for template in templates:
-        if can_be_told(template, record):
-            text = filled(template.text, record.values)
-            if len(text) > longest and THING in template.slots:
-                room = len(record.values[THING]) - (len(text) - longest)
-                cut = cut_at_word(record.values[THING], room)
-                text = filled(template.text, {**record.values, THING: cut}) if cut else text
-            if 0 < len(text) <= longest:
-                yield text
-
-
-def cut_at_word(text: str, longest: int) -> str:
-    """The beginning of a text, whole words alone where it has spaces.
-
-    >>> cut_at_word("white hanging heart of glass", 23)
-    'white hanging heart'
-    """
-    if len(text) <= longest or longest < 1:
-        return text if longest >= 1 else ""
-    if not text.isascii() and " " not in text:
-        return text[:longest]
-    return _trimmed(text[: longest + 1].rsplit(None, 1)[0].split()) if " " in text[: longest + 1] else ""
-
-
-def descriptions(
-    templates: Sequence[Template], record: Record, weights: Mapping[str, float], most: int, longest: int, starts: int
-) -> Iterator[str]:
-    """Texts of at most `most` sentences: each of the first `starts` that may begin one, then what tells most anew."""
-    usable = [(t, filled(t.text, record.values)) for t in templates if can_be_told(t, record)]
-    for first, text in [pair for pair in usable if pair[0].is_first][:starts]:
-        said, slots = [text], set(first.slots)
-        while len(said) < most:
-            gains = [
-                (_gain(t, slots, weights), -place, t, s)
-                for place, (t, s) in enumerate(usable)
-                if not t.is_first and s not in said and len(" ".join([*said, s])) <= longest
-            ]
-            gain, _, best, sentence = max(gains, key=lambda g: g[:2], default=(0.0, 0, first, ""))
-            if gain <= 0:
-                break
-            said.append(sentence)
-            slots |= best.slots
-        joined = (" " if said[0].isascii() else "").join(said)
-        if len(joined) <= longest:
-            yield joined
-
-
-def _gain(template: Template, slots: set[str], weights: Mapping[str, float]) -> float:
-    """What a further sentence tells anew, less half of what it tells again; naming the thing again costs nothing."""
-    new = sum(weights.get(s, 0.0) for s in template.slots - slots)
-    return new - 0.5 * sum(weights.get(s, 0.0) for s in (template.slots & slots) - {THING})
-
-
-def chosen(
-    texts: Iterable[str], record: Record, weights: Mapping[str, float], most: int, is_spread: bool = False
-) -> list[tuple[str, float]]:
-    """At most `most` texts with their scores: the best, then each that is best but unlike those before it.
-
-    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) by the facts told, half and half; a fact that is
-    told again counts against a text. Of equals the longer one, then by alphabet; where `is_spread`, one that differs
-    from item to item, so that not all are told of in the same words.
-    """
-    left = {text: told(text, record) for text in texts}
-    own = "/".join(record.values.values())
-    order = {
-        t: hashlib.sha256(f"{own}/{t}".encode()).hexdigest() if is_spread else f"{10**6 - len(t):07d}" for t in left
-    }
-    picked: list[tuple[str, float]] = []
-    while left and len(picked) < most:
-
-        def worth(text: str) -> float:
-            alike = max((_overlap(left[text], told(t, record)) for t, _ in picked), default=0.0)
-            return score(left[text], record, weights) - 0.5 * alike - 0.1 * repeats(text, record)
-
-        best = min(left, key=lambda t: (-round(worth(t), 9), order[t], t))
-        picked.append((best, round(score(left.pop(best), record, weights), 6)))
-    return picked
-
-
-def repeats(text: str, record: Record) -> int:
-    """How many values a text says once more; the thing itself may be named again."""
-    patterns = [pattern for slot, pattern in record.patterns.items() if slot != THING]
-    return sum(max(0, len(pattern.findall(text)) - 1) for pattern in patterns)
-
-
-def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b) if a | b else 1.0

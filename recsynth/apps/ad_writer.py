@@ -5,27 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from recsynth.apps.ad_choice import chosen, descriptions, short_texts
 from recsynth.apps.ad_texts import (
     Claim,
     Fact,
     Lexicon,
     Record,
     Template,
-    chosen,
     claims,
-    descriptions,
     forbidden_pattern,
     is_sound,
     pieces,
-    short_texts,
     thing_of,
-)
+)  # fmt: skip
 from recsynth.apps.ad_words import PATTERNS, THING, Patterns
 from recsynth.apps.answer_templates import SLOT, delexicalised
 from recsynth.apps.passages import SENTENCE_END
-from recsynth.apps.settings import AdSettings
+from recsynth.apps.text_settings import AdSettings
 
 TITLE, DESCRIPTION, HEADLINE, BODY = SLOTS = ("title", "description", "headline", "body")
 SENTENCES, BY_PATTERN, BY_MODEL = "sentences", "patterns", "generator"
@@ -87,31 +85,29 @@ def patterns_of(settings: AdSettings) -> Patterns:
         (settings.titles, settings.headlines, settings.bodies), own, strict=True)))  # fmt: skip
 
 
-def record_of(
-    title: str, description: str, category: str | None, fields: Mapping[str, str],
-    inferred: Mapping[str, tuple[str, str]], settings: AdSettings, disputed: Sequence[str] = (),
-) -> Record:  # fmt: skip
-    """What may be told of an item. fields: as recorded; inferred: field to (value, where it stands).
+def record_of(row: Mapping[Any, Any], settings: AdSettings) -> Record:
+    """What may be told of an item, from a row as `records` makes it.
 
     A value with a forbidden word is left out, so is the part of the title that has one, and so are disputed values.
     """
     forbidden = forbidden_pattern(settings.forbidden)
+    title, disputed = row["title"], () if row["disputed"] is None else tuple(row["disputed"])
     facts: dict[str, Fact] = {}
     for field, fact in (
-        *((f, Fact(v.strip(), "record")) for f, v in sorted(fields.items())),
-        *((f, Fact(v.strip(), place)) for f, (v, place) in sorted(inferred.items())),
+        *((f, Fact(v.strip(), "record")) for f, v in sorted(dict(row["fields"]).items())),
+        *((f, Fact(v["value"].strip(), v["found_in"])) for f, v in sorted(dict(row["inferred"] or {}).items())),
     ):
         if fact.value and not (forbidden and forbidden.search(fact.value)):
             facts.setdefault(slot_of(field, settings), fact)
     facts.pop(THING, None)
     thing = thing_of(title, [*disputed, *(f.value for f in facts.values())], forbidden)
-    leaf = (category or "").split(" > ")[-1].strip().lower()
+    leaf = (row["category"] or "").split(" > ")[-1].strip().lower()
     if thing:
         facts[THING] = Fact(thing, TITLE)
     elif leaf and not (forbidden and forbidden.search(leaf)):
         facts[THING] = Fact(leaf, "record")
-    sentences = frozenset(s.strip().lower() for s in SENTENCE_END.split(description) if s.strip())
-    return Record(facts, frozenset(pieces(title)), sentences, tuple(disputed))
+    sentences = frozenset(s.strip().lower() for s in SENTENCE_END.split(row["description"]) if s.strip())
+    return Record(facts, frozenset(pieces(title)), sentences, disputed)
 
 
 def slot_of(field: str, settings: AdSettings) -> str:
@@ -134,11 +130,9 @@ def texts_of(record: Record, book: Book, settings: AdSettings, write: Write | No
 
     Each is checked, whoever wrote it; a slot for which nothing without fault was written has no text.
     """
-    limits = {TITLE: settings.title_length, DESCRIPTION: settings.description_length,
-              HEADLINE: settings.headline_length, BODY: settings.body_length}  # fmt: skip
     by_pattern = {TITLE: book.titles, HEADLINE: book.headlines, BODY: book.bodies, DESCRIPTION: book.bodies}
     made: list[Text] = []
-    for slot, longest in limits.items():
+    for slot, longest in settings.longest.items():
         # Beside a description stands the title, which names the thing.
         is_named = slot == DESCRIPTION and record.facts.keys() != {THING}
         weights = {**book.weights, THING: 0.0} if is_named else book.weights

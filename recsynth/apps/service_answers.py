@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from recsynth.apps.answer_templates import answer_templates, best_fit, filled, with_facts
 from recsynth.apps.classify import classifier_in_use, labels_by, readable
 from recsynth.apps.passages import Found, Library, Passage, composed, worker_tower
-from recsynth.apps.settings import ServiceSettings
 from recsynth.apps.teaching import Task, one_label
+from recsynth.apps.text_settings import ServiceSettings
 from recsynth.memory import give_back
 from recsynth.model.towers import TextTower
 from recsynth.stage import Frames, Night

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsynth.apps.settings import TaggerSettings
+from recsynth.apps.text_settings import TaggerSettings
 from recsynth.model.encoders import load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
 from recsynth.model.towers import TextTower

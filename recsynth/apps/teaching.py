@@ -16,8 +16,8 @@ from pyspark.sql import functions as F
 from sklearn.metrics import accuracy_score, f1_score
 
 from recsynth.apps.classify import classifier_in_use
-from recsynth.apps.settings import TeachingSettings
 from recsynth.apps.text_classifier import TextClassifier, fit_classifier, read_classifier, write_classifier
+from recsynth.apps.text_settings import TeachingSettings
 from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.stage import Night

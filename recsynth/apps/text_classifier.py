@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recsynth.apps.settings import ClassifierSettings
+from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.model.encoders import layers_of, load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
 from recsynth.model.towers import TextTower

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.gold.interactions import SECONDS_PER_DAY
+from recsynth.mapping import normalised
 from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 
@@ -50,9 +51,3 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
         .where("weight > 0")
         .select(*QUERY_ITEMS.column_names)
     )
-
-
-def normalised(query: Column) -> Column:
-    """Lower case, white space folded and trimmed; null where nothing is left."""
-    folded = F.trim(F.regexp_replace(F.lower(query), r"\s+", " "))
-    return F.when(folded != "", folded)

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from recsynth.report import plots
 
 EXAMPLES = 6
-SLOTS = {"title": "title", "description": "description", "headline": "headlines", "body": "bodies"}
+SLOTS = ("title", "description", "headline", "body")
 REFERENCED = ("bleu", "chrf", "rouge_l")
 
 

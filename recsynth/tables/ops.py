@@ -93,7 +93,12 @@ ERASURES = Table(
     columns=(
         column("erasure_id", "string", "sha256 of the salt and the user's id: who knows the id finds the row"),
         column("salt", "string", "drawn for this row"),
-        column("status", "string", "running, until a scan has found nothing; then complete"),
+        column(
+            "status",
+            "string",
+            "running while rows are deleted, when no night may run; deleted; complete once a scan has found nothing",
+            "status in ('running', 'deleted', 'complete')",
+        ),
         column("landed", "map<string,bigint>", "source to landed rows of the user that were kept or set aside"),
         column("rows", "map<string,bigint>", "table to rows deleted, of all users of the request"),
         column("models", "array<string>", "models and classifiers that had learned from users of the request"),

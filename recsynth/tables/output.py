@@ -364,7 +364,8 @@ AD_COPY = Table(
         column(
             "score",
             "double",
-            "share of what customers search in such items that it tells, 0 to 1",
+            "share of what customers search in such items that it tells, 0 to 1; of a description, which stands beside "
+            "the title, without the thing itself",
             "score between 0 and 1",
         ),
         column(

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from recsynth.apps.ad_texts import (
-    Claim,
-    Fact,
-    Lexicon,
-    Record,
-    chosen,
-    claims,
-    cut_at_word,
-    faults,
-    filled,
-    pieces,
-    repeats,
-    score,
-    short_texts,
-    thing_of,
-)
+from recsynth.apps.ad_choice import chosen, cut_at_word, filled, repeats, score, short_texts
+from recsynth.apps.ad_texts import Claim, Fact, Lexicon, Record, claims, faults, pieces, thing_of
 from recsynth.apps.ad_words import PATTERNS
 from recsynth.apps.ad_writer import BY_MODEL, BY_PATTERN, SENTENCES, Book, record_of, sentences_of, texts_of
-from recsynth.apps.settings import AdSettings
+from recsynth.apps.text_settings import AdSettings
 
 FIELDS = {"brand": "Ora", "colour": "red", "material": "glass", "size": "S"}
 KNOWN = {"colour": ["red", "blue"], "material": ["glass", "cast iron"], "brand": ["Ora", "Fenwick"], "size": ["S", "M"]}
-MUG = record_of("Ora red glass mug, S", "For tea at home.", "Kitchen > Mugs", FIELDS, {}, AdSettings())
+
+
+def record(title: str, description: str = "", category: str | None = None, **more: Any) -> Record:
+    """What may be told of an item of these fields, inferred ones and disputed values."""
+    row = {"title": title, "description": description, "category": category, "fields": {}, "inferred": None,
+           "disputed": None}  # fmt: skip
+    return record_of(row | more, AdSettings())
+
+
+MUG = record("Ora red glass mug, S", "For tea at home.", "Kitchen > Mugs", fields=FIELDS)
 WEIGHTS = {"thing": 1.0, "colour": 0.4, "material": 0.2, "brand": 0.1, "size": 0.05}
 
 
@@ -38,17 +35,17 @@ def test_a_record_holds_what_may_be_told_and_where_it_stands() -> None:
     assert MUG.values == {"brand": "Ora", "colour": "red", "material": "glass", "size": "S", "thing": "mug"}
     assert (MUG.facts["colour"].found_in, MUG.facts["thing"].found_in) == ("record", "title")
     assert (MUG.title, MUG.sentences) == ({"ora", "red", "glass", "mug", "s"}, {"for tea at home."})
-    inferred = record_of("mug", "", None, {}, {"material": ("glass", "description")}, AdSettings())
+    inferred = record("mug", inferred={"material": {"value": "glass", "found_in": "description"}})
     assert inferred.facts["material"] == Fact("glass", "description")
-    assert record_of("", "Text.", "Kitchen > Mugs", {}, {}, AdSettings()).facts["thing"] == Fact("mugs", "record")
-    other = record_of("mug", "", None, {"color": "red", "Sleeve length": "long"}, {}, AdSettings())
+    assert record("", "Text.", "Kitchen > Mugs").facts["thing"] == Fact("mugs", "record")
+    other = record("mug", fields={"color": "red", "Sleeve length": "long"})
     assert set(other.facts) == {"colour", "Sleeve_length", "thing"}
 
 
 def test_words_that_the_law_forbids_are_in_no_fact() -> None:
-    said = record_of("Perfect gift, mug", "", "Best sellers", {"brand": "Bestcups"}, {}, AdSettings())
+    said = record("Perfect gift, mug", "", "Best sellers", fields={"brand": "Bestcups"})
     assert said.values == {"thing": "mug"}
-    assert record_of("World's best mug", "", "Best sellers", {}, {}, AdSettings()).facts == {}
+    assert record("World's best mug", "", "Best sellers").facts == {}
 
 
 @pytest.mark.parametrize(
@@ -71,16 +68,16 @@ def test_a_text_says_nothing_that_does_not_stand_in_the_record(text: str, fault:
 
 
 def test_a_value_in_the_items_own_words_counts_where_the_record_has_none() -> None:
-    plain = record_of("White holder", "", None, {}, {}, AdSettings())
+    plain = record("White holder")
     lexicon = Lexicon(["this", "is"], {"colour": ["white"]}, [])
     assert faults("This is white", plain, lexicon) == []
     assert claims("This is white", plain, lexicon) == [Claim("white", "words", "title")]
-    told_otherwise = record_of("White holder", "", None, {"colour": "grey"}, {}, AdSettings())
+    told_otherwise = record("White holder", fields={"colour": "grey"})
     assert faults("This is white", told_otherwise, lexicon) == ["colour is not white"]
 
 
 def test_words_of_a_description_are_no_licence_for_their_contrary() -> None:
-    careful = record_of("mug", "It is not dishwasher safe.", None, {}, {}, AdSettings())
+    careful = record("mug", "It is not dishwasher safe.")
     lexicon = Lexicon(["it", "is", "this"], {}, [])
     assert faults("It is not dishwasher safe.", careful, lexicon) == []
     assert faults("It is dishwasher safe.", careful, lexicon) == ["stands nowhere: dishwasher", "stands nowhere: safe"]
@@ -89,7 +86,7 @@ def test_words_of_a_description_are_no_licence_for_their_contrary() -> None:
 
 
 def test_what_record_and_words_dispute_is_told_by_nobody() -> None:
-    liar = record_of("red mug", "A red one.", None, {"size": "small"}, {}, AdSettings(), ("blue", "red"))
+    liar = record("red mug", "A red one.", fields={"size": "small"}, disputed=["blue", "red"])
     assert liar.values == {"size": "small", "thing": "mug"}
     assert faults("A red one.", liar, Lexicon(["a", "one"], {}, []))[0] == "disputed: red"
 
@@ -120,7 +117,7 @@ def test_the_patterns_say_nothing_but_their_slots(key: tuple[str, str]) -> None:
     assert len(made.headlines) == len(said.headlines)
     assert len(made.bodies) == len(said.bodies)
     # An item of which a title alone is known gets all its variants.
-    bare = record_of("马克杯" if language == "zh" else "mug", "", None, {}, {}, settings)
+    bare = record("马克杯" if language == "zh" else "mug")
     slots = [t.slot for t in texts_of(bare, made, settings)]
     assert sorted(slots) == sorted(["title", "description", *["headline"] * 3, *["body"] * 3])
 
@@ -131,7 +128,7 @@ def test_an_article_a_capital_and_a_cut() -> None:
     assert cut_at_word("mug", 0) == cut_at_word("extraordinary", 5) == ""
     assert cut_at_word("mug with a handle of wood", 11) == "mug"
     assert cut_at_word("白色的马克杯", 3) == "白色的"
-    long = record_of("white hanging heart t-light holder", "", None, {}, {}, AdSettings())
+    long = record("white hanging heart t-light holder")
     assert "White hanging heart t-light" in list(short_texts(book().headlines, long, 30))
     assert all(len(t) <= 30 for t in short_texts(book().headlines, long, 30))
 
@@ -152,8 +149,7 @@ def test_what_customers_search_for_is_told_first_and_variants_differ() -> None:
 
 
 def test_the_shops_own_sentences_are_used_with_the_facts_of_another_item() -> None:
-    pan = record_of("Fenwick blue steel pan, M", "", None, {"brand": "Fenwick", "colour": "blue", "material": "steel"},
-                    {}, AdSettings())  # fmt: skip
+    pan = record("Fenwick blue steel pan, M", fields={"brand": "Fenwick", "colour": "blue", "material": "steel"})
     shared = sentences_of("Fenwick makes this pan of steel. It comes in blue, an M.", pan)
     assert shared == ["{brand} makes this {thing} of {material}.", "It comes in {colour}, an M."]
     own = book(
@@ -180,6 +176,16 @@ def test_what_a_model_writes_is_checked_like_all_else() -> None:
     headlines = {t.text: t.written_by for t in texts if t.slot == "headline"}
     assert headlines.pop("The red glass mug of Ora") == BY_MODEL
     assert set(headlines.values()) == {BY_PATTERN}
+
+
+def test_letters_beyond_ascii_are_letters_and_sentences_stay_apart() -> None:
+    cafe = record("Café mug", fields={"brand": "Élan", "colour": "красный"})
+    lexicon = Lexicon(["this", "is", "a", "it"], {}, [])
+    assert [c.field for c in claims("Élanette красныйх", cafe, lexicon)] == ["words", "words"]
+    assert [c.field for c in claims("Élan, красный.", cafe, lexicon)] == ["brand", "colour"]
+    own = book(sentences=(("Simple {thing}.", True), ("This is by {brand}.", False)))
+    (description,) = [t for t in texts_of(cafe, own, AdSettings()) if t.slot == "description"]
+    assert description.text == "Simple Café mug. The Café mug comes in красный. This is by Élan."
 
 
 def test_language_and_tone_are_known_or_given() -> None:

@@ -21,7 +21,7 @@ from recsynth.apps.service_answers import (
     service_answers,
     visible,
 )
-from recsynth.apps.settings import ServiceSettings
+from recsynth.apps.text_settings import ServiceSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS

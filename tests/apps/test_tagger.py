@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from recsynth.apps.item_words import ANY, occurrences, recorded_spans
-from recsynth.apps.settings import TaggerSettings
 from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, tags, whole_words, write_tagger
+from recsynth.apps.text_settings import TaggerSettings
 from recsynth.errors import ModelError
 
 COLOURS = ("red", "blue", "green", "black", "white", "yellow", "grey")

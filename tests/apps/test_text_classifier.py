@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsynth.apps.settings import ClassifierSettings
 from recsynth.apps.text_classifier import TextClassifier, fit_classifier, held_out, read_classifier, write_classifier
+from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.errors import ModelError
 from tests.model.tiny import write_encoder
 

@@ -128,9 +128,7 @@ def advertisements(lake: Path, settings: Settings) -> list[tuple[str, float, int
     untrue = [any(p.search(t) and not p.search(own[i]) for p in found.values())
               for i, t in zip(made["item_id"], made["text"], strict=True)]  # fmt: skip
     ads = settings.apps.ads
-    limits = {"title": ads.title_length, "description": ads.description_length, "headline": ads.headline_length,
-              "body": ads.body_length}  # fmt: skip
-    too_long = sum(len(t) > limits[s] for s, t in zip(made["slot"], made["text"], strict=True))
+    too_long = sum(len(t) > ads.longest[s] for s, t in zip(made["slot"], made["text"], strict=True))
     metrics = DeltaTable(lake / "ops/metrics").to_pandas().query("stage == 'ad_copy'")
     named = [(f"{r.metric} of {r.segment}, {r.model}", r.value, int(r.count_)) for r in
              metrics.rename(columns={"count": "count_"}).itertuples() if r.metric in AD_FIGURES]  # fmt: skip

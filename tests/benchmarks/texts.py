@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from recsynth.apps.settings import ClassifierSettings
 from recsynth.apps.text_classifier import fit_classifier, held_out, shown
+from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.measure.intervals import bootstrap_difference
 
 # Passes over each set, and the least accuracy and macro-F1: a little below what was reached, for another machine.
