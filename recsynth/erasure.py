@@ -35,7 +35,12 @@ from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LAB
 from recsynth.tables.ops import ERASURES, PUBLISHED
 from recsynth.tables.output import OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
 from recsynth.tables.silver import EVENTS, QUARANTINE, TICKETS
-from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS
+from recsynth.tables.synthesis import (
+    SYNTHETIC_HISTORIES,
+    SYNTHETIC_INTERACTIONS,
+    SYNTHETIC_QUERIES,
+    WRITTEN_TEXTS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +49,7 @@ USER = "user_id"
 RUNNING, DELETED, COMPLETE = "running", "deleted", "complete"
 # What these say of a user comes last: the others are found by them, and a run that was killed must find them again.
 _LAST = (QUARANTINE, ROWS, TICKETS, EVENTS)
-_SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS)
+_SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, WRITTEN_TEXTS, SYNTHETIC_QUERIES)
 
 
 @dataclass
@@ -85,7 +90,7 @@ def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bo
     """Erase users from a lake that is held, and prove it by a scan of all files.
 
     users: ids as in silver.events, at most MOST_USERS. Their rows leave every table and its history, with them what
-    was written of their texts, words that nobody else searched, synthetic people who were drawn while they were
+    was written of their texts, words that nobody else searched, what was synthesised while they were
     known, and the pages that name them. Models that learned from them are withdrawn (the next night begins from the
     pretrained encoder) unless `withdraw` is false; either way they are named in ops.erasures, whose row holds no id.
     Counts over many people stay. Killed on the way, the same call again ends it; a second call does nothing more.
@@ -223,7 +228,13 @@ def _learned(store: Store, since: date) -> list[Row]:
     models = store.read(MODELS).where(later & (F.col("method") != "frozen")).select(RUN_DATE, "model_version", "path")
     # The category and the words of an item are taught by the catalogue alone.
     readers = store.read(CLASSIFIERS).where(later & ~F.col("task").startswith("item_"))
-    drawn = store.read(SYNTHETIC_HISTORIES).where(later & F.col("model_version").isNotNull())
+    # A text model that was handed to the shop from outside has learned from none of its people.
+    ours = ~F.col("model_version").startswith("generator-")
+    made = [
+        store.read(t).where(later & ours).select(RUN_DATE, "model_version")
+        for t in (SYNTHETIC_HISTORIES, WRITTEN_TEXTS)
+    ]
+    drawn = made[0].union(made[1])
     path = F.concat(F.lit("_models/"), F.col("model_version")).alias("path")
     parts = (models, readers.select(*models.columns), drawn.select(RUN_DATE, "model_version", path))
     return reduce(DataFrame.union, parts).distinct().collect()  # a few rows a night
@@ -247,7 +258,7 @@ def _withdraw(store: Store, learned: Sequence[Row]) -> None:
 def _derived(
     store: Store, events: DataFrame, asked: DataFrame, ids: DataFrame, since: date, rows: dict[str, int]
 ) -> None:
-    """What was written of the users' texts and searches, and the synthetic people of nights that knew them."""
+    """What was written of the users' texts and searches, and what was synthesised in nights that knew them."""
     said = events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
     if not said.isEmpty():
         alerts = store.read(OPINION_ALERTS).withColumn("event_id", F.explode("event_ids"))

@@ -36,6 +36,7 @@ from recsynth.silver.reviews import reviews
 from recsynth.stage import Stage
 from recsynth.synthesis.gate import gate
 from recsynth.synthesis.synthesise import synthesise
+from recsynth.synthesis.write_texts import write_texts
 from recsynth.training.train import train
 
 ALL_TIME = frozenset({"silver.events", "silver.item_records", "silver.tickets", "silver.policies"})
@@ -171,14 +172,25 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("synthesise", ("gold.interactions",), ("synthesis.synthetic_histories",), synthesise),
     Stage(
+        "write_texts",
+        ("gold.window_histories", "gold.item_text", "synthesis.written_texts"),
+        ("synthesis.written_texts",),
+        write_texts,
+        sees_nights=frozenset({"synthesis.written_texts"}),
+    ),
+    Stage(
         "gate",
         (
             "gold.interactions",
             "gold.window_interactions",
             "gold.window_labels",
             "synthesis.synthetic_histories",
+            "gold.histories",
+            "gold.window_histories",
+            "gold.item_text",
+            "synthesis.written_texts",
         ),
-        ("synthesis.synthetic_interactions", "synthesis.synthesis_report"),
+        ("synthesis.synthetic_interactions", "synthesis.synthetic_queries", "synthesis.synthesis_report"),
         gate,
     ),
     Stage(
@@ -197,7 +209,13 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "embed_texts",
-        ("gold.item_text", "gold.query_items", "model.models", "model.item_embeddings"),
+        (
+            "gold.item_text",
+            "gold.query_items",
+            "synthesis.synthetic_queries",
+            "model.models",
+            "model.item_embeddings",
+        ),
         ("model.item_embeddings",),
         embed_texts,
         sees_nights=ALL_NIGHTS,
@@ -270,7 +288,13 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "search_results",
-        ("gold.query_items", "gold.item_text", "model.item_embeddings", "model.models"),
+        (
+            "gold.query_items",
+            "gold.item_text",
+            "synthesis.synthetic_queries",
+            "model.item_embeddings",
+            "model.models",
+        ),
         ("output.search_results",),
         search_results,
         sees_nights=ALL_NIGHTS,

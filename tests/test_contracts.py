@@ -29,6 +29,7 @@ from recsynth.tables.output import AD_COPY, ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
@@ -124,6 +125,9 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "classifiers": table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF)),
         "text_labels": table(spark, TEXT_LABELS, []),
+        "synthetic_queries": table(spark, SYNTHETIC_QUERIES, [
+            {"query": "mug", "item_id": "new0", "training_weight": 0.2, "verdict": "passed"}
+        ]),
     }  # fmt: skip
 
 

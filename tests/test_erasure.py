@@ -28,7 +28,7 @@ from recsynth.tables.model import CLASSIFIERS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, METRICS, PUBLISHED
 from recsynth.tables.output import OPINION_ALERTS, RECOMMENDATIONS
 from recsynth.tables.silver import EVENTS, QUARANTINE
-from recsynth.tables.synthesis import SYNTHETIC_HISTORIES
+from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
 from tests.model.tiny import tiny_model
 from tests.rows import table
 from tests.sources import EVENTS as CLICKS
@@ -87,11 +87,15 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawn = [{"generator": "gan", "user_id": "synthetic-1", "segment": "light", "items": ["i0"],
                   "model_version": f"gan{night}", "seed": 1, "source_version": 1}]  # fmt: skip
         store.write(SYNTHETIC_HISTORIES, table(spark, SYNTHETIC_HISTORIES, drawn), night)
+        wrote = [{"kind": "query", "source_id": "i0", "content_hash": "h", "text": t, "draws": 1, "found_rank": 1,
+                  "model_version": v, "taught": night, "seed": 1, "source_version": 1}
+                 for t, v in (("mug", f"writer-{night}"), ("pan", "generator-gpt"))]  # fmt: skip
+        store.write(WRITTEN_TEXTS, table(spark, WRITTEN_TEXTS, wrote), night)
         reader = {"task": "sentiment", "model_version": f"c{night}", "path": f"_models/c{night}", "base": "words",
                   "classes": [], "texts": 9, "metrics": {}, "is_champion": True}  # fmt: skip
         item = reader | {"task": "item_category", "model_version": "ic", "path": "_models/ic"}
         store.write(CLASSIFIERS, table(spark, CLASSIFIERS, [reader, item]), night)
-        for version in (f"m{night}", f"c{night}", f"gan{night}", "ic"):
+        for version in (f"m{night}", f"c{night}", f"gan{night}", f"writer-{night}", "ic"):
             (Path(store.lake) / "_models" / version).mkdir(parents=True, exist_ok=True)
     write_model(tiny_model(folder / "encoder"), Path(store.lake) / f"_models/m{FIRST}", {})
     store.write(MODELS, table(spark, MODELS, [model(f"m{FIRST}", method="frozen")]), FIRST)
@@ -139,10 +143,10 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
     assert [r.raw for r in store.read(QUARANTINE).collect()] == ["torn by nobody{"]
     # What was written of the person's texts and searches; what others searched too stays.
     assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand"}
-    assert store.read(TEXT_LABELS).count() == store.read(SYNTHETIC_HISTORIES).count() == 0
+    assert {store.read(t).count() for t in (TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)} == {0}
     assert "anna's secret" not in {r["query"] for r in store.read(QUERY_ITEMS).collect()}
     # What had learned from the person is out of use; the encoder as it came and the catalogue's reader are not.
-    assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", "gan") for n in (FIRST, SECOND))])
+    assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", "gan", "writer-") for n in (FIRST, SECOND))])
     best = champion(store.read(MODELS))
     assert best is not None
     assert best.model_version == f"m{FIRST}"

@@ -12,18 +12,20 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.apps.ad_figures import held_out, of_texts
-from recsynth.apps.ad_generator import Generator, check_generator, prompt_for, read_generator
+from recsynth.apps.ad_prompt import prompt_for
 from recsynth.apps.ad_texts import Record, pieces
 from recsynth.apps.ad_writer import Book, Text, Write, patterns_of, record_of, sentences_of, slot_of, texts_of
 from recsynth.apps.item_words import CATEGORY, JOINT, item_words
 from recsynth.apps.text_settings import AdSettings
 from recsynth.memory import give_back
+from recsynth.model.text_generator import Generator, check_generator, read_generator
 from recsynth.seeds import sub_seed
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import AD_COPY
 
 STAGE, JUDGED_OF = "ad_copy", 10
+SETTING = "apps.ads.generator"
 LEAST_WEIGHT = 0.05
 """Of a slot that no search names: it still tells something."""
 MOST_FIELDS, MOST_SLOTS = 20, 1000
@@ -49,7 +51,7 @@ def ad_copy(
         empty = {"ad_copy": AD_COPY, "metrics": METRICS}
         return {name: spark.createDataFrame([], declared.schema) for name, declared in empty.items()}
     if settings.generator:
-        check_generator(settings.generator)
+        check_generator(settings.generator, SETTING)
     known = records(items, item_labels, night).persist()
     last = ad_copy.agg(F.max("run_date")).first()
     before = ad_copy.where(F.col("run_date") == F.lit(last[0] if last else None)).drop("run_date")
@@ -182,7 +184,7 @@ def _telling(settings: AdSettings) -> Callable[[Iterator[pd.DataFrame]], Iterato
 
 def _writing(book: Book, settings: AdSettings, seed: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     def write(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        model = read_generator(settings.generator) if settings.generator else None
+        model = read_generator(settings.generator, SETTING) if settings.generator else None
         for batch in batches:
             rows: list[tuple[Any, ...]] = []
             for row in batch.to_dict("records"):

@@ -12,12 +12,13 @@ from recsynth.tables.model import ITEM_EMBEDDINGS
 
 
 def embed_texts(
-    item_text: DataFrame, query_items: DataFrame, models: DataFrame, item_embeddings: DataFrame, night: Night
-) -> Frames:
+    item_text: DataFrame, query_items: DataFrame, synthetic_queries: DataFrame, models: DataFrame,
+    item_embeddings: DataFrame, night: Night,
+) -> Frames:  # fmt: skip
     """Encode what has no vector under tonight's model; nothing where all has.
 
-    Reads gold.item_text, gold.query_items, model.models and model.item_embeddings; writes the new rows of
-    model.item_embeddings.
+    Reads gold.item_text, gold.query_items, synthesis.synthetic_queries (those with a weight), model.models and
+    model.item_embeddings; writes the new rows of model.item_embeddings.
     """
     best = champion(models)
     if best is None:
@@ -25,9 +26,10 @@ def embed_texts(
     settings = night.settings.inference
     items = item_text.select(F.lit("item").alias("kind"), "content_hash", "text")
     frequent = query_items.groupBy("query").agg(F.max("query_sessions").alias("n")).orderBy(F.desc("n"), "query")
-    queries = frequent.limit(settings.max_queries).select(
+    written = synthetic_queries.where("training_weight > 0").select("query").distinct()
+    queries = frequent.limit(settings.max_queries).select("query").union(written).select(
         F.lit("query").alias("kind"), F.sha2("query", 256).alias("content_hash"), F.col("query").alias("text")
-    )
+    )  # fmt: skip
     version = F.lit(best.model_version).alias("model_version")
     wanted = (
         items.union(queries).dropDuplicates(["kind", "content_hash"]).select(version, "kind", "content_hash", "text")

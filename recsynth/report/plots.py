@@ -54,6 +54,21 @@ def bars(labels: Sequence[str], values: Sequence[float], unit: str) -> str:
     return svg(draw, height=max(1.2, 0.32 * len(labels) + 0.6))
 
 
+def paired(labels: Sequence[str], sides: Mapping[str, Sequence[float]]) -> str:
+    """Horizontal bars, of each label one a side; the first side stands out."""
+
+    def draw(axes: Axes) -> None:
+        places, thick = np.arange(len(labels))[::-1], 0.8 / len(sides)
+        for number, (name, values) in enumerate(sides.items()):
+            colour = (ACCENT, QUIET, INK)[number % 3]
+            axes.barh(places + 0.2 - number * thick, list(values), thick * 0.9, color=colour, label=name)
+        axes.set_yticks(places, list(labels))
+        axes.set_xlim(left=0)
+        axes.legend(frameon=False)
+
+    return svg(draw, height=max(1.4, 0.42 * len(labels) + 0.6))
+
+
 def lines(frame: pd.DataFrame, x: str, label: str) -> str:
     """One line a further column of the frame."""
 

@@ -16,11 +16,14 @@ from recsynth.report import plots
 POINTS = 2_000
 GAN, REAL = "gan", "real"
 ORDER = (GAN, "gaussian", "independent", "resampled", "shuffled")
+WRITERS = WRITER, _ = ("writer", "writer_shuffled")
+SHOWN = 12
 
 
 def synthesis(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     """Verdict, figures of each generator beside those of real people, and two pictures; None where nothing was made."""
     report = tables["synthesis_report"].toPandas()  # bound: a row a generator and metric
+    report = report[~report["generator"].isin(WRITERS)]
     if report.empty:
         return None
     reasons = report["reason"].dropna().tolist()
@@ -39,14 +42,55 @@ def synthesis(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
         "verdict": made[2] if made else None,
         "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
         "generators": [g for g in ORDER if g in set(judged["generator"])],
-        "rows": [_row(str(metric), part) for metric, part in judged.groupby("metric", sort=False)],
+        "rows": _rows(judged, GAN),
         "pictures": _pictures(tables["interactions"], batch) if made and made.cells else {},
     }
 
 
-def _row(metric: str, part: pd.DataFrame) -> dict[str, Any]:
+def written(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
+    """Verdict on the searches that were written, their figures beside people's, a picture and some of them."""
+    report = tables["synthesis_report"].toPandas()  # bound: a row a generator and metric
+    report = report[report["generator"].isin(WRITERS)]
+    if report.empty:
+        return None
+    batch, judged = tables["synthetic_queries"], report[report["kind"] != "input"]
+    made = batch.agg(
+        F.count("*").alias("texts"),
+        F.count_distinct("item_id").alias("items"),
+        F.max("verdict").alias("verdict"),
+        F.max("training_weight").alias("weight"),
+    ).first()
+    ours = judged[judged["generator"] == WRITER]
+    beside = ours.dropna(subset=["value", "reference"])
+    drawn = {
+        side: beside[column].astype(float).tolist() for side, column in (("written", "value"), ("people", "reference"))
+    }
+    return {
+        "reasons": report["reason"].dropna().tolist() if judged.empty else [],
+        "made": made, "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
+        "rows": _rows(judged, WRITER), "generators": [g for g in WRITERS if g in set(judged["generator"])],
+        "picture": Markup(plots.paired(beside["metric"].str.replace("_", " ").tolist(), drawn)) if len(beside) else None,
+        "examples": _examples(tables),
+    }  # fmt: skip
+
+
+def _examples(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
+    """Some items, new ones first, with what was written for each; bound: SHOWN."""
+    drawn = F.sort_array(F.collect_list(F.struct(-F.col("draws"), "query")))
+    queries = F.array_join(F.transform(drawn, lambda q: q["query"]), "; ").alias("queries")
+    said = tables["synthetic_queries"].groupBy("item_id").agg(queries)
+    shown = said.join(tables["item_text"].select("item_id", "title", "is_cold"), on="item_id")
+    rows = shown.orderBy(F.desc("is_cold"), F.xxhash64("item_id"), "item_id").limit(SHOWN).collect()
+    return [r.asDict() for r in rows]
+
+
+def _rows(judged: pd.DataFrame, ours: str) -> list[dict[str, Any]]:
+    return [_row(str(metric), part, ours) for metric, part in judged.groupby("metric", sort=False)]
+
+
+def _row(metric: str, part: pd.DataFrame, ours: str) -> dict[str, Any]:
     of = part.set_index("generator")
-    bound = of.loc[GAN] if GAN in of.index else of.iloc[0]
+    bound = of.loc[ours] if ours in of.index else of.iloc[0]
     cells = {name: (float(r["value"]), r["passed"]) for name, r in of.iterrows() if pd.notna(r["value"])}
     return {"metric": metric, "kind": bound["kind"], "cells": cells, "reference": _number(bound["reference"]),
             "threshold": _number(bound["threshold"])}  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,47 +17,63 @@ from recsynth.synthesis.generator import GAN
 from recsynth.synthesis.halves import HOLD_OUT, LEARN, Halves, halves, read_rows
 from recsynth.synthesis.judge import METRICS, People, added, judged, reference, shuffled
 from recsynth.synthesis.settings import GateSettings, SynthesisSettings
+from recsynth.synthesis.text_gate import gate_queries
+from recsynth.synthesis.verdict import REAL, Rules, judgement, report_rows
 from recsynth.tables.synthesis import SYNTHESIS_REPORT, SYNTHETIC_INTERACTIONS
 
 log = logging.getLogger(__name__)
 
-REAL, SHUFFLED, RESAMPLED = "real", "shuffled", "resampled"
-# The bound of a metric from the settings and the real half's figure; True: at least, False: at most.
-BOUNDS: dict[str, tuple[bool, Callable[[GateSettings, float], float]]] = {
-    "popularity": (True, lambda s, real: s.popularity_at_least),
-    "activity": (True, lambda s, real: s.activity_at_least),
-    "lift": (True, lambda s, real: s.lift_of_real_at_least * real),
-    "discriminator": (False, lambda s, real: s.discriminator_at_most),
-    "transfer_all": (True, lambda s, real: s.transfer_of_real_at_least * real),
-    "transfer_new": (True, lambda s, real: s.transfer_of_real_at_least * real),
-    "copies": (False, lambda s, real: float(s.copies_at_most)),
-    "membership": (False, lambda s, real: s.membership_at_most),
-    "tail": (True, lambda s, real: s.tail_of_real_at_least),
-}
-OF_REAL = ("lift", "transfer_all", "transfer_new")
-"""Their bound is a share of the real half's figure, and says nothing where that is none."""
+SHUFFLED, RESAMPLED = "shuffled", "resampled"
+RULES = Rules(
+    METRICS,
+    {
+        "popularity": (True, lambda s, real: s.popularity_at_least),
+        "activity": (True, lambda s, real: s.activity_at_least),
+        "lift": (True, lambda s, real: s.lift_of_real_at_least * real),
+        "discriminator": (False, lambda s, real: s.discriminator_at_most),
+        "transfer_all": (True, lambda s, real: s.transfer_of_real_at_least * real),
+        "transfer_new": (True, lambda s, real: s.transfer_of_real_at_least * real),
+        "copies": (False, lambda s, real: float(s.copies_at_most)),
+        "membership": (False, lambda s, real: s.membership_at_most),
+        "tail": (True, lambda s, real: s.tail_of_real_at_least),
+    },
+    ("lift", "transfer_all", "transfer_new"),
+)
 
 
 def gate(
     interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, synthetic_histories: DataFrame,
-    night: Night,
+    histories: DataFrame, window_histories: DataFrame, item_text: DataFrame, written_texts: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
-    """Measure each generator's histories against held-out people, and give the batch of the GAN its verdict.
+    """Measure what was synthesised against real people, and give each batch its verdict.
 
-    Reads gold.interactions, gold.window_interactions, gold.window_labels and synthesis.synthetic_histories; writes
-    synthesis.synthetic_interactions and synthesis.synthesis_report. Each set is judged by one task, which holds
-    max_users rows and the square of max_items; figures alone reach the driver. What a recommender is worth is
-    measured on held-out people at the newest training window, which ends by the as-of date.
+    Reads gold.interactions, gold.window_interactions, gold.window_labels and synthesis.synthetic_histories for the
+    people who were drawn, see `_people`; gold.histories, gold.window_histories, gold.item_text and
+    synthesis.written_texts for the searches that were written, see `text_gate.gate_queries`. Writes
+    synthesis.synthetic_interactions, synthesis.synthetic_queries and synthesis.synthesis_report.
+    """
+    people, of_people = _people(interactions, window_interactions, window_labels, synthetic_histories, night)
+    queries, of_queries = gate_queries(written_texts, item_text, histories, window_histories, night)
+    report = interactions.sparkSession.createDataFrame([*of_people, *of_queries], SYNTHESIS_REPORT.schema)
+    return {"synthetic_interactions": people, "synthetic_queries": queries, "synthesis_report": report}
+
+
+def _people(
+    interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, synthetic_histories: DataFrame,
+    night: Night,
+) -> tuple[DataFrame, list[tuple[object, ...]]]:  # fmt: skip
+    """Rows of synthetic_interactions, and of the report, of each generator's histories beside held-out people.
+
+    Each set is judged by one task, which holds max_users rows and the square of max_items; figures alone reach the
+    driver. What a recommender is worth is measured on held-out people at the newest training window, which ends by
+    the as-of date.
     """
     spark, settings = interactions.sparkSession, night.settings.synthesis
     both = halves(interactions, settings, night.seed("halves"))
     names = sorted(r.generator for r in synthetic_histories.select("generator").distinct().collect())  # bound: three
     if not names:
-        report = _reasons(both, settings) if settings.enabled else []
-        return {
-            "synthetic_interactions": spark.createDataFrame([], SYNTHETIC_INTERACTIONS.schema),
-            "synthesis_report": spark.createDataFrame(report, SYNTHESIS_REPORT.schema),
-        }
+        nothing = spark.createDataFrame([], SYNTHETIC_INTERACTIONS.schema)
+        return nothing, _reasons(both, settings) if settings.enabled else []
     folder = night.work / "gate"
     items = _write(both, window_interactions, window_labels, synthetic_histories, folder)
     sets = [REAL, *names, *([SHUFFLED, RESAMPLED] if GAN in names else [])]
@@ -66,45 +81,12 @@ def gate(
     figures = spark.range(0, len(sets), 1, len(sets)).mapInPandas(
         function, "generator string, metric string, value double"
     )
-    rows = report_rows(figures.toPandas(), settings.gate)  # bound: a row a metric and set
-    verdict, weight = judgement(rows)
+    rows = report_rows(figures.toPandas(), settings.gate, RULES)  # bound: a row a metric and set
+    verdict, weight = judgement(rows, GAN, "share")
     log.info("synthetic data of the GAN: %s; %s", verdict, ", ".join(f"{r[1]} {r[3]}" for r in rows if r[0] == GAN))
     batch = synthetic_histories.where(F.col("generator") == GAN).withColumn("item_id", F.explode("items"))
     told = batch.withColumn("verdict", F.lit(verdict)).withColumn("training_weight", F.lit(weight))
-    return {
-        "synthetic_interactions": told.select(*SYNTHETIC_INTERACTIONS.column_names),
-        "synthesis_report": spark.createDataFrame(rows, SYNTHESIS_REPORT.schema),
-    }
-
-
-def report_rows(figures: pd.DataFrame, settings: GateSettings) -> list[tuple[object, ...]]:
-    """Rows of synthesis.synthesis_report from (generator, metric, value), of which `real` is the reference.
-
-    What has a bound and could not be measured, on either side, is not passed.
-    """
-    of_real = figures[figures["generator"] == REAL]
-    real: dict[str, float] = dict(zip(of_real["metric"], of_real["value"], strict=True))
-    rows: list[tuple[object, ...]] = []
-    for name, metric, value in figures[figures["generator"] != REAL].itertuples(index=False):
-        beside = real.get(metric)
-        threshold, passed, reason = None, None, None
-        if metric in BOUNDS:
-            at_least, bound = BOUNDS[metric]
-            threshold = bound(settings, real[metric])
-            passed = bool(value >= threshold if at_least else value <= threshold)
-            if math.isnan(value) or (metric in OF_REAL and real[metric] <= 0):
-                passed, reason = False, f"nothing to measure {metric} by: {value} here, {real[metric]} of real people"
-        measured = None if math.isnan(value) else value
-        rows.append((name, metric, METRICS[metric][0], measured, beside, threshold, passed, reason))
-    return sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
-
-
-def judgement(rows: list[tuple[object, ...]]) -> tuple[str, float]:
-    """The verdict on the GAN's batch, and the weight of its rows in training: the share that helps, if it passed."""
-    ours = {r[1]: r for r in rows if r[0] == GAN}
-    if any(r[6] is False for r in ours.values()):
-        return "failed", 0.0
-    return "passed", float(str(ours["share"][3]))
+    return told.select(*SYNTHETIC_INTERACTIONS.column_names), rows
 
 
 def _reasons(both: Halves, settings: SynthesisSettings) -> list[tuple[object, ...]]:

@@ -48,6 +48,49 @@ SYNTHETIC_INTERACTIONS = Table(
     ),
 )
 
+WRITTEN_TEXTS = Table(
+    name="synthesis.written_texts",
+    grain="one row per (kind, source, text) that was written, before any gate",
+    writer="write_texts",
+    key=("kind", "source_id", "text"),
+    columns=(
+        column("kind", "string", "`query`: what somebody might search for to find an item", "kind in ('query')"),
+        column("source_id", "string", "the item that it was written of"),
+        column("content_hash", "string", "of the item's text as it was then"),
+        column("text", "string", "in lower case", "text <> ''"),
+        column("draws", "int", "how many of the draws said it", "draws >= 1"),
+        column("found_rank", "int", "place of its own item among others by likeness to the text", "found_rank >= 1"),
+        column("model_version", "string", "who wrote: a folder below _models, or `generator-` and a folder's name"),
+        column("taught", "date", "as-of date of the night that taught it"),
+        column("seed", "bigint", "with content_hash and model_version it decides the row"),
+        column("source_version", "bigint", "Delta version of gold.window_histories that the night read"),
+    ),
+)
+
+SYNTHETIC_QUERIES = Table(
+    name="synthesis.synthetic_queries",
+    grain="one row per (query, item): a search that was written for an item and finds it",
+    writer="gate",
+    key=("query", "item_id"),
+    columns=(
+        column("query", "string", "as in gold.query_items"),
+        column("item_id", "string", "the item that it was written of, and that it finds"),
+        column("generator", "string", "`writer`"),
+        *(
+            c
+            for c in WRITTEN_TEXTS.columns
+            if c.name in ("draws", "found_rank", "model_version", "taught", "seed", "source_version")
+        ),
+        column("verdict", "string", "of the whole batch: failed data are not used", "verdict in ('passed', 'failed')"),
+        column(
+            "training_weight",
+            "double",
+            "of what is searched for beside the item's own text in search_results; 0: not used, failed or no help",
+            "training_weight >= 0 and (training_weight = 0 or verdict = 'passed')",
+        ),
+    ),
+)
+
 SYNTHESIS_REPORT = Table(
     name="synthesis.synthesis_report",
     grain="one row per (generator, metric)",
@@ -75,4 +118,4 @@ SYNTHESIS_REPORT = Table(
     ),
 )
 
-TABLES = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, SYNTHESIS_REPORT)
+TABLES = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, WRITTEN_TEXTS, SYNTHETIC_QUERIES, SYNTHESIS_REPORT)

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.apps.ad_copy import ad_copy, records
+from recsynth.apps.ad_prompt import prompt_for
 from recsynth.apps.ad_texts import whole
 from recsynth.errors import ModelError
 from recsynth.settings import Settings
@@ -22,7 +23,7 @@ from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 from recsynth.tables.output import AD_COPY, ITEM_LABELS
 from recsynth.tables.silver import ITEMS
-from tests.apps.test_ad_generator import taught
+from tests.model.test_text_generator import taught
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -171,7 +172,8 @@ def test_an_item_that_did_not_change_keeps_its_texts(spark: SparkSession, made: 
 
 def test_a_model_writes_beside_the_patterns(spark: SparkSession, tmp_path: Path) -> None:
     items = shop_items(spark).where("item_id = 'liar'")
-    folder = taught(tmp_path / "gpt", "This mug is it", {"thing": "mug"})
+    prompt = prompt_for("headline", 30, "en", "plain", {"thing": "mug"})
+    folder = taught(tmp_path / "gpt", "This mug is it", prompt)
     ask = at(generator=str(folder), headlines=["This is {thing}"], bodies=["It is this {thing}."], titles=["{thing}"])
     out = ad_copy(items, labels(spark), searches(spark).limit(0), before(spark), ask)["ad_copy"].collect()
     assert {r.text for r in out if r.written_by == "generator"} == {"This mug is it"}

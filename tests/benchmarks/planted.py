@@ -1,11 +1,12 @@
-"""Answers, labels and advertisements on the simulated shop, where the truth is planted: one night, then what it found.
+"""Answers, labels, advertisements and searches on the simulated shop, where the truth is planted: one night.
 
     make bench-planted
 
 The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Judged against its truth tables,
 which no stage reads: intents, decisions, the policy that answers a question among the first five passages, orders of
-other customers in answers, the fields that records lack, and words in advertisements that are another item's. Exit
-code 0 only where the floors hold.
+other customers in answers, the fields that records lack, words in advertisements that are another item's, and searches
+written for an item that say what it is not. Exit code 0 only where the
+floors hold.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ AS_OF = date(2025, 4, 17)
 FLOORS = {
     "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
     "composed from the right source": 0.75, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
+    "written searches true of their item": 0.85,
 }  # fmt: skip
 AD_FIGURES = ("coverage", "distinct_1", "distinct_2", "bleu", "chrf", "rouge_l")
 LEAKS, UNTRUE = "orders of other customers in answers", "advertisements with a word of another item's"
@@ -51,7 +53,7 @@ def main() -> int:
     settings = Settings.load("conf/default.toml", [*paths, "apps.service.shown_days=28"])
     run_night(session("bench_planted", settings.spark), settings, AS_OF)
     lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
-    found = [*answers(lake, truth), *labels(lake, truth), *advertisements(lake, settings)]
+    found = [*answers(lake, truth), *labels(lake, truth), *advertisements(lake, settings), *searches(lake, settings)]
     print("figure | value | of\n---|---|---")
     for name, value, n in found:
         print(f"{name} | {value:.3f} | {n}")
@@ -119,14 +121,8 @@ def labels(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
 
 def advertisements(lake: Path, settings: Settings) -> list[tuple[str, float, int]]:
     """Figures of output.ad_copy against the words that the shop made each item of."""
-    made, language = DeltaTable(lake / "output/ad_copy").to_pandas(), settings.shop.language
-    planted = described(catalogue(settings.shop, settings.seed), language).set_index("item_id")
-    words = {*BRANDS[language], *COLOURS[language], *SIZES[language]}
-    words |= {w for kind in KINDS[language] for w in (*kind.materials, *kind.uses, kind.noun)}
-    found = {w: re.compile(whole(w)) for w in words}
-    own = {i: f"{r.title} {r.description}" for i, r in planted.iterrows()}
-    untrue = [any(p.search(t) and not p.search(own[i]) for p in found.values())
-              for i, t in zip(made["item_id"], made["text"], strict=True)]  # fmt: skip
+    made = DeltaTable(lake / "output/ad_copy").to_pandas()
+    untrue = _untrue(made["item_id"], made["text"], settings)
     ads = settings.apps.ads
     too_long = sum(len(t) > ads.longest[s] for s, t in zip(made["slot"], made["text"], strict=True))
     metrics = DeltaTable(lake / "ops/metrics").to_pandas().query("stage == 'ad_copy'")
@@ -137,6 +133,34 @@ def advertisements(lake: Path, settings: Settings) -> list[tuple[str, float, int
         (UNTRUE, float(sum(untrue)), len(made)), (TOO_LONG, float(too_long), len(made)),
         ("three variants", float((per_item == ads.variants).mean()), len(per_item)), *sorted(named),
     ]  # fmt: skip
+
+
+def searches(lake: Path, settings: Settings) -> list[tuple[str, float, int]]:
+    """Figures of synthesis.synthetic_queries: what the gate found, and by the shop's own words whether they are true."""
+    made = DeltaTable(lake / "synthesis/synthetic_queries").to_pandas()
+    untrue = _untrue(made["item_id"], made["query"], settings)
+    report = DeltaTable(lake / "synthesis/synthesis_report").to_pandas().query("generator == 'writer'")
+    rows = [(f"{r.metric} of written searches", r.value, len(made)) for r in report.dropna(subset="value").itertuples()]
+    beside = [
+        (f"{r.metric} of people's", r.reference, len(made)) for r in report.dropna(subset="reference").itertuples()
+    ]
+    items = len(DeltaTable(lake / "gold/item_text").to_pandas())
+    return [
+        ("written searches true of their item", 1 - float(pd.Series(untrue, dtype=float).mean()), len(made)),
+        ("items with a written search", made["item_id"].nunique() / items, items), *sorted(rows), *sorted(beside),
+    ]  # fmt: skip
+
+
+def _untrue(item_ids: pd.Series, texts: pd.Series, settings: Settings) -> list[bool]:
+    """Whether a text holds a word of the shop's vocabulary that is not its own item's."""
+    language = settings.shop.language
+    planted = described(catalogue(settings.shop, settings.seed), language).set_index("item_id")
+    words = {*BRANDS[language], *COLOURS[language], *SIZES[language]}
+    words |= {w for kind in KINDS[language] for w in (*kind.materials, *kind.uses, kind.noun)}
+    found = [re.compile(whole(w.lower())) for w in words]
+    own = {i: f"{r.title} {r.description}".lower() for i, r in planted.iterrows()}
+    return [any(p.search(t.lower()) and not p.search(own[i]) for p in found)
+            for i, t in zip(item_ids, texts, strict=True)]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, ITEM_TEXT, QUERY_ITEMS, WINDOW_HISTORIES
 from recsynth.tables.model import ITEM_EMBEDDINGS
+from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.inference.planted import champions
 from tests.model.tiny import tiny_model
 from tests.rows import night, table
@@ -29,6 +30,8 @@ from tests.rows import night, table
 AS_OF = date(2024, 5, 1)
 ITEMS = {"x": "red thing1", "y": "blue thing2 and much more of it", "z": "红色杯子", "twin": "red thing1"}
 QUERIES = {"gold": 3, "green thing3": 2, "rare": 1}
+# Of written searches those that are used alone get vectors.
+WRITTEN = {"blue thing9": 0.2, "red thing9": 0.0}
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,10 @@ class Lake:
     def encode(self, have: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
         text = [{"item_id": i, "text": t, "content_hash": f"h{t}"} for i, t in ITEMS.items()]
         queries = [{"query": q, "item_id": "x", "query_sessions": n} for q, n in QUERIES.items()]
+        written = [{"query": q, "item_id": "x", "training_weight": w} for q, w in WRITTEN.items()]
         found = embed_texts(
-            table(self.spark, ITEM_TEXT, text), table(self.spark, QUERY_ITEMS, queries), champions(self.spark),
+            table(self.spark, ITEM_TEXT, text), table(self.spark, QUERY_ITEMS, queries),
+            table(self.spark, SYNTHETIC_QUERIES, written), champions(self.spark),
             table(self.spark, ITEM_EMBEDDINGS, have), self.night,
         )  # fmt: skip
         return [row.asDict() for row in found["item_embeddings"].collect()] if found else []
@@ -78,18 +83,19 @@ def embeddings(lake: Lake) -> list[dict[str, Any]]:
 
 
 def texts(rows: list[dict[str, Any]], lake: Lake) -> dict[tuple[str, str], np.ndarray]:
-    hashes = lake.spark.range(1).select(*(F.sha2(F.lit(q), 256).alias(q) for q in QUERIES)).first()
+    hashes = lake.spark.range(1).select(*(F.sha2(F.lit(q), 256).alias(q) for q in [*QUERIES, *WRITTEN])).first()
     assert hashes is not None
-    names = {**{f"h{t}": t for t in ITEMS.values()}, **{hashes[q]: q for q in QUERIES}}
+    names = {**{f"h{t}": t for t in ITEMS.values()}, **{hashes[q]: q for q in [*QUERIES, *WRITTEN]}}
     return {(row["kind"], names[row["content_hash"]]): np.array(row["vector"]) for row in rows}
 
 
-def test_each_text_is_encoded_once_and_of_the_queries_the_frequent_ones(
+def test_each_text_is_encoded_once_and_of_the_queries_the_frequent_ones_and_those_in_use(
     embeddings: list[dict[str, Any]], lake: Lake
 ) -> None:
     found = texts(embeddings, lake)
     assert len(embeddings) == len(found)
-    assert set(found) == {("item", t) for t in ITEMS.values()} | {("query", "gold"), ("query", "green thing3")}
+    queries = {("query", q) for q in ("gold", "green thing3", "blue thing9")}
+    assert set(found) == {("item", t) for t in ITEMS.values()} | queries
     assert {row["model_version"] for row in embeddings} == {"m"}
 
 
@@ -144,7 +150,8 @@ def test_users_equal_the_plain_tower_and_who_is_unknown_has_no_row(
 def test_without_a_champion_nothing_is_encoded(lake: Lake) -> None:
     none = champions(lake.spark).where("false")
     items, queries = table(lake.spark, ITEM_TEXT, []), table(lake.spark, QUERY_ITEMS, [])
-    assert embed_texts(items, queries, none, table(lake.spark, ITEM_EMBEDDINGS, []), lake.night) == {}
+    written, have = table(lake.spark, SYNTHETIC_QUERIES, []), table(lake.spark, ITEM_EMBEDDINGS, [])
+    assert embed_texts(items, queries, written, none, have, lake.night) == {}
 
 
 def test_places_without_a_vector_are_left_out_and_the_rest_move_up() -> None:

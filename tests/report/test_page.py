@@ -221,6 +221,26 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             ("gaussian", "membership", 0.5123, True),
             ("gan", "popularity_overlap", 0.9, None),
         )
+    ]
+    + [
+        {"generator": g, "metric": m, "kind": "utility", "value": v, "reference": r, "threshold": t, "passed": p}
+        for g, m, v, r, t, p in (
+            ("writer", "query_transfer", 0.4321, 0.3333, 0.3, True),
+            ("writer_shuffled", "query_transfer", 0.0123, 0.3333, 0.3, False),
+            ("writer", "query_share", 0.2, None, None, None),
+        )
+    ],
+    "synthetic_queries": [
+        {
+            "query": q,
+            "item_id": "x",
+            "generator": "writer",
+            "draws": d,
+            "found_rank": 1,
+            "verdict": "passed",
+            "training_weight": 0.2,
+        }
+        for q, d in (("mug", 1), (SCRIPT, 4))
     ],
     "stage_runs": [{"stage": "land", "run_date": AS_OF, "seconds": 2.5, "started_at": TS}],
 }
@@ -264,6 +284,16 @@ def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_b
     assert "membership privacy 0.5678 missed 0.5123 0.5000 0.5300" in said
     assert page.count("How popular items are") == page.count("How active users are") == 1
     assert "Nothing was synthesised tonight." in text(empty)
+
+
+def test_written_searches_are_shown_with_their_verdict_beside_what_people_typed(page: str, empty: str) -> None:
+    said = text(page)
+    assert "2 searches, written for 1 items by a model of what people typed" in said
+    assert "Search results look items up by them too, at a weight of 0.2" in said
+    assert "query transfer utility 0.4321 0.0123 missed 0.3333 0.3000" in said
+    assert f"{SCRIPT}; mug" in said
+    assert page.count("Written beside typed") == 1
+    assert "No searches were written tonight." in text(empty)
 
 
 def test_advertisements_are_shown_with_their_claims_and_figures(page: str, empty: str) -> None:
@@ -359,10 +389,10 @@ def test_the_page_tells_the_night(page: str) -> None:
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, synthetic beside real twice, the loss, NDCG of one view, probabilities, the
-    # ranker's gains, chances and whether they were true, customers by segment, reviews by week, texts
-    # and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 20
+    # Reasons, events a day, two tails, synthetic beside real twice, written beside typed, the loss, NDCG of one view,
+    # probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
+    # texts and demand by day, questions by intent, gaps of records, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 21
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

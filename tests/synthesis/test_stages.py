@@ -12,13 +12,27 @@ from pyspark.sql import functions as F
 
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.synthesis.gate import BOUNDS, OF_REAL, gate, judgement, report_rows
-from recsynth.synthesis.generator import KINDS
+from recsynth.synthesis.gate import RULES, gate
+from recsynth.synthesis.generator import GAN, KINDS
 from recsynth.synthesis.judge import METRICS
 from recsynth.synthesis.settings import GateSettings
 from recsynth.synthesis.synthesise import synthesise
-from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
-from recsynth.tables.synthesis import SYNTHESIS_REPORT, SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS
+from recsynth.synthesis.verdict import judgement, report_rows
+from recsynth.tables.gold import (
+    HISTORIES,
+    INTERACTIONS,
+    ITEM_TEXT,
+    WINDOW_HISTORIES,
+    WINDOW_INTERACTIONS,
+    WINDOW_LABELS,
+)
+from recsynth.tables.synthesis import (
+    SYNTHESIS_REPORT,
+    SYNTHETIC_HISTORIES,
+    SYNTHETIC_INTERACTIONS,
+    SYNTHETIC_QUERIES,
+    WRITTEN_TEXTS,
+)
 from tests.contract_suite import BY_NAME, Inputs, assert_same, run, shuffled
 from tests.rows import night, table
 from tests.synthesis.planted import two_tastes
@@ -27,6 +41,7 @@ AS_OF, USERS = date(2024, 5, 1), 160
 SYNTHESIS = {
     "latent_size": 2, "item_l2": 5.0, "neighbours": 40, "calibration_rounds": 1, "users": 300,
     "gan": {"steps": 30, "hidden_size": 16, "batch_size": 64}, "gate": {"lift_items": 40, "ease_l2": 5.0},
+    "texts": {"enabled": False},
 }  # fmt: skip
 
 
@@ -53,6 +68,7 @@ def planted(spark: SparkSession, tonight: Night, users: int) -> Inputs:
             {"cutoff": c, "user_id": u, "item_id": items[-1], "purchases": 1, "first_ts": c}
             for c in (cutoff, early) for u, items in pairs
         ]),
+        **{t.short: table(spark, t, []) for t in (HISTORIES, WINDOW_HISTORIES, ITEM_TEXT, WRITTEN_TEXTS)},
     }  # fmt: skip
 
 
@@ -106,6 +122,7 @@ def test_the_stages_keep_their_contracts_whatever_the_partitions(
         SYNTHETIC_INTERACTIONS.name: sorted(
             judged["synthetic_interactions"].collect(), key=lambda r: (r.user_id, r.item_id)
         ),
+        SYNTHETIC_QUERIES.name: [],
         SYNTHESIS_REPORT.name: sorted(judged["synthesis_report"].collect(), key=lambda r: (r.generator, r.metric)),
     }
     assert_same(run(BY_NAME["gate"], {**mixed, "synthetic_histories": shuffled(histories)}, tonight), expected)
@@ -141,27 +158,30 @@ def figures(**ours: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["generator", "metric", "value"])
 
 
+def judged_rows(of: pd.DataFrame) -> tuple[str, float]:
+    return judgement(report_rows(of, GateSettings(), RULES), GAN, "share")
+
+
 def test_a_batch_that_passes_has_the_weight_that_helps_and_one_that_does_not_has_none() -> None:
-    settings = GateSettings()
-    assert judgement(report_rows(figures(), settings)) == ("passed", 0.25)
-    assert judgement(report_rows(figures(share=0.0), settings)) == ("passed", 0.0)
+    assert judged_rows(figures()) == ("passed", 0.25)
+    assert judged_rows(figures(share=0.0)) == ("passed", 0.0)
 
 
-@pytest.mark.parametrize("metric", BOUNDS)
+@pytest.mark.parametrize("metric", RULES.bounds)
 def test_each_bound_alone_fails_the_batch_and_so_does_what_cannot_be_measured(metric: str) -> None:
-    at_least, _ = BOUNDS[metric]
+    at_least, _ = RULES.bounds[metric]
     for value in (-1.0 if at_least else 2.0, float("nan")):
-        assert judgement(report_rows(figures(**{metric: value}), GateSettings())) == ("failed", 0.0)
+        assert judged_rows(figures(**{metric: value})) == ("failed", 0.0)
 
 
-@pytest.mark.parametrize("metric", OF_REAL)
+@pytest.mark.parametrize("metric", RULES.of_real)
 def test_where_real_people_have_no_figure_the_batch_is_not_passed_by_it(metric: str) -> None:
     table = figures()
     table.loc[(table["generator"] == "real") & (table["metric"] == metric), "value"] = 0.0
-    rows = {r[1]: r for r in report_rows(table, GateSettings())}
+    rows = {r[1]: r for r in report_rows(table, GateSettings(), RULES)}
     assert rows[metric][6] is False
     assert str(rows[metric][7]).startswith(f"nothing to measure {metric} by")
-    assert judgement(list(rows.values())) == ("failed", 0.0)
+    assert judgement(list(rows.values()), GAN, "share") == ("failed", 0.0)
 
 
 def test_too_few_users_are_said_and_nothing_is_synthesised(spark: SparkSession, tmp_path: Path) -> None:

@@ -11,16 +11,16 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from recsynth.apps.ad_generator import check_generator, prompt_for, read_generator
 from recsynth.errors import ModelError
+from recsynth.model.text_generator import check_generator, fenced, read_generator
 
 SENTENCE = "This red mug is for tea"
 RECORD = {"colour": "red", "thing": "mug"}
+PROMPT = f"Write a headline. {fenced(RECORD)} headline:"
 
 
-def taught(folder: Path, sentence: str, record: dict[str, str], slot: str = "headline", longest: int = 30) -> Path:
-    """A GPT-2 of one layer that answers the prompt of a record with a sentence; words of the sentence are its own."""
-    prompt = prompt_for(slot, longest, "en", "plain", record)
+def taught(folder: Path, sentence: str, prompt: str) -> Path:
+    """A GPT-2 of one layer that answers a prompt with a sentence; words of the sentence are its own."""
     whitespace = Whitespace()
     words = dict.fromkeys(w for w, _ in whitespace.pre_tokenize_str(f"{prompt} {sentence}"))
     inner = Tokenizer(WordLevel({w: n for n, w in enumerate(["<unk>", "<end>", *words])}, unk_token="<unk>"))
@@ -45,22 +45,21 @@ def taught(folder: Path, sentence: str, record: dict[str, str], slot: str = "hea
 
 
 def test_a_model_of_a_folder_writes_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    model = read_generator(str(taught(tmp_path, SENTENCE, RECORD)))
-    prompt = prompt_for("headline", 30, "en", "plain", RECORD)
+    model = read_generator(str(taught(tmp_path, SENTENCE, PROMPT)), "x")
     before = torch.random.get_rng_state()
-    texts = model.write(prompt, 3, 12, seed=5)
+    texts = model.write(PROMPT, 3, 12, seed=5)
     assert SENTENCE in texts
-    assert texts == model.write(prompt, 3, 12, seed=5)
+    assert texts == model.write(PROMPT, 3, 12, seed=5)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_folder_without_safetensors_or_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"apps\.ads\.generator .*nowhere: expected .*found no such folder"):
-        check_generator(str(tmp_path / "nowhere"))
+        check_generator(str(tmp_path / "nowhere"), "apps.ads.generator")
     (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"found config\.json, pytorch_model\.bin"):
-        check_generator(str(tmp_path))
+        check_generator(str(tmp_path), "x")
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="expected a model that writes texts"):
-        read_generator(str(tmp_path))
+        read_generator(str(tmp_path), "x")

@@ -1,0 +1,87 @@
+"""Settings of synthetic texts: who writes them, of what, and what they must reach."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from recsynth.section import Section
+
+
+class WriterSettings(Section):
+    """The decoder that writes what the language model has read."""
+
+    layers: int = Field(2, ge=1, description="Layers of the decoder.")
+    steps: int = Field(150, ge=1, description="Steps of its training.")
+    batch_size: int = Field(64, ge=1, description="Examples in a step.")
+    learning_rate: float = Field(5e-4, gt=0, description="AdamW's peak rate, falling to zero.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in the decoder.")
+    most_tokens: int = Field(16, ge=2, description="Tokens of a text, its end included; a longer one is not whole.")
+    max_sources: int = Field(2_000, ge=1, description="Distinct item texts learned from: their states lie in memory.")
+    top_p: float = Field(
+        0.9, gt=0, le=1, description="A token is drawn from the likeliest that together have this share."
+    )
+
+
+class TextGateSettings(Section):
+    """What written searches must reach to be used; each beside the same figure of what people typed later."""
+
+    words_of_real_at_least: float = Field(
+        0.9,
+        ge=0,
+        description="Share of a search's words that its item's text or its use elsewhere explains, of real's.",
+    )
+    found_of_real_at_least: float = Field(
+        1.0, ge=0, description="Share of searches that find their own item among ten by words alone, of real searches'."
+    )
+    transfer_of_real_at_least: float = Field(
+        0.9,
+        ge=0,
+        description="NDCG@10 of later searches by written searches alone, as a share of that by as many real ones.",
+    )
+    copies_at_most: int = Field(0, ge=0, description="Texts that fewer than least_users people typed.")
+    coverage_at_least: float = Field(
+        0.8, ge=0, description="Share of items that nobody has searched for with a text, over that of the others."
+    )
+    shares: list[float] = Field(
+        [0.2, 0.35, 0.5],
+        min_length=1,
+        description="Weights of what is searched for beside an item's own text that are tried, the best kept.",
+    )
+    loss_at_most: float = Field(
+        0.005,
+        ge=0,
+        description="Share of the NDCG@10 of later searches, of all and of those for items that nobody had searched "
+        "for, that written searches may cost.",
+    )
+
+
+class TextsSettings(Section):
+    """Searches that nobody has typed yet, written for each item (doc2query, Nogueira and Lin, 2019)."""
+
+    enabled: bool = Field(True, description="Write searches for items.")
+    generator: str = Field(
+        "",
+        description="Folder of a T5 or GPT model (safetensors) that writes instead; empty: a decoder that the night "
+        "teaches by the shop's own searches.",
+    )
+    least_users: int = Field(
+        5, ge=1, description="People who must have typed a search for it to be learned from or repeated."
+    )
+    min_examples: int = Field(
+        200, ge=1, description="Searches that led to an item, each pair once, below which nothing is taught or written."
+    )
+    max_examples: int = Field(5_000, ge=1, description="Pairs learned from, by hash where there are more.")
+    learn_within: int = Field(
+        20,
+        ge=1,
+        description="A pair is learned from if the search finds the item among so many by its text: people click on "
+        "other things too.",
+    )
+    retrain_days: int = Field(7, ge=1, description="Days until the writer is taught again.")
+    draws: int = Field(10, ge=1, description="Texts drawn for an item.")
+    find_within: int = Field(10, ge=1, description="A text is kept if it finds its own item among so many.")
+    kept: int = Field(5, ge=1, description="Texts kept of an item, those drawn most often.")
+    max_items: int = Field(5_000, ge=1, description="Items written for in a night, new ones first.")
+    max_rivals: int = Field(5_000, ge=1, description="Items among which a text must find its own, by hash.")
+    writer: WriterSettings = Field(default_factory=WriterSettings, description="The decoder.")
+    gate: TextGateSettings = Field(default_factory=TextGateSettings, description="What must be reached.")
