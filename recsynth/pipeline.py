@@ -190,7 +190,12 @@ STAGES: tuple[Stage, ...] = (
             "gold.item_text",
             "synthesis.written_texts",
         ),
-        ("synthesis.synthetic_interactions", "synthesis.synthetic_queries", "synthesis.synthesis_report"),
+        (
+            "synthesis.synthetic_interactions",
+            "synthesis.synthetic_queries",
+            "synthesis.augmented_texts",
+            "synthesis.synthesis_report",
+        ),
         gate,
     ),
     Stage(
@@ -201,6 +206,7 @@ STAGES: tuple[Stage, ...] = (
             "gold.window_labels",
             "gold.item_text",
             "gold.query_items",
+            "synthesis.augmented_texts",
             "model.models",
         ),
         ("model.models", "ops.metrics"),

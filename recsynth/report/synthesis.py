@@ -65,11 +65,12 @@ def written(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     drawn = {
         side: beside[column].astype(float).tolist() for side, column in (("written", "value"), ("people", "reference"))
     }
+    names = beside["metric"].str.replace("_", " ").tolist()
     return {
         "reasons": report["reason"].dropna().tolist() if judged.empty else [],
         "made": made, "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
         "rows": _rows(judged, WRITER), "generators": [g for g in WRITERS if g in set(judged["generator"])],
-        "picture": Markup(plots.paired(beside["metric"].str.replace("_", " ").tolist(), drawn)) if len(beside) else None,
+        "picture": Markup(plots.paired(names, drawn)) if names else None,
         "examples": _examples(tables),
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from recsynth.synthesis.halves import HOLD_OUT, LEARN, Halves, halves, read_rows
 from recsynth.synthesis.judge import METRICS, People, added, judged, reference, shuffled
 from recsynth.synthesis.settings import GateSettings, SynthesisSettings
 from recsynth.synthesis.text_gate import gate_queries
+from recsynth.synthesis.variant_gate import gate_variants
 from recsynth.synthesis.verdict import REAL, Rules, judgement, report_rows
 from recsynth.tables.synthesis import SYNTHESIS_REPORT, SYNTHETIC_INTERACTIONS
 
@@ -49,13 +50,18 @@ def gate(
 
     Reads gold.interactions, gold.window_interactions, gold.window_labels and synthesis.synthetic_histories for the
     people who were drawn, see `_people`; gold.histories, gold.window_histories, gold.item_text and
-    synthesis.written_texts for the searches that were written, see `text_gate.gate_queries`. Writes
-    synthesis.synthetic_interactions, synthesis.synthetic_queries and synthesis.synthesis_report.
+    synthesis.written_texts for searches, see `text_gate.gate_queries`, and items in other words, see
+    `variant_gate.gate_variants`. Writes synthesis.synthetic_interactions, synthesis.synthetic_queries,
+    synthesis.augmented_texts and synthesis.synthesis_report.
     """
     people, of_people = _people(interactions, window_interactions, window_labels, synthetic_histories, night)
     queries, of_queries = gate_queries(written_texts, item_text, histories, window_histories, night)
-    report = interactions.sparkSession.createDataFrame([*of_people, *of_queries], SYNTHESIS_REPORT.schema)
-    return {"synthetic_interactions": people, "synthetic_queries": queries, "synthesis_report": report}
+    variants, of_variants = gate_variants(written_texts, item_text, night)
+    rows = [*of_people, *of_queries, *of_variants]
+    return {
+        "synthetic_interactions": people, "synthetic_queries": queries, "augmented_texts": variants,
+        "synthesis_report": interactions.sparkSession.createDataFrame(rows, SYNTHESIS_REPORT.schema),
+    }  # fmt: skip
 
 
 def _people(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from recsynth.section import Section
-from recsynth.synthesis.text_settings import TextsSettings
+from recsynth.synthesis.text_settings import AugmentSettings, TextsSettings
 
 
 class GanSettings(Section):
@@ -93,3 +93,4 @@ class SynthesisSettings(Section):
     gan: GanSettings = Field(default_factory=GanSettings, description="The generator of tastes.")
     gate: GateSettings = Field(default_factory=GateSettings, description="What must be reached.")
     texts: TextsSettings = Field(default_factory=TextsSettings, description="Searches written for items.")
+    augment: AugmentSettings = Field(default_factory=AugmentSettings, description="Items in other words.")

@@ -15,11 +15,11 @@ from pyspark.sql import functions as F
 
 from recsynth.stage import Night
 from recsynth.synthesis.plain_vectors import with_vectors
+from recsynth.synthesis.queries import QUERY, examples, words_of
 from recsynth.synthesis.searches import known_searches, led
 from recsynth.synthesis.text_judge import METRICS, Pairs, Searches, judged, reference, shuffled
 from recsynth.synthesis.text_settings import TextsSettings
 from recsynth.synthesis.verdict import REAL, Rules, judgement, report_rows
-from recsynth.synthesis.write_texts import examples, words_of
 from recsynth.synthesis.writer import unit
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 
@@ -50,7 +50,7 @@ def gate_queries(
     their written searches and MOST_PAIRS of people's; figures alone reach the driver.
     """
     spark, settings = item_text.sparkSession, night.settings.synthesis.texts
-    written = written_texts.where("kind = 'query'")
+    written = written_texts.where(F.col("kind") == QUERY)
     if written.isEmpty():
         is_on = night.settings.synthesis.enabled and settings.enabled
         report = _reasons(window_histories, item_text, night) if is_on else []

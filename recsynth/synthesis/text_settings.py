@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from recsynth.section import Section
 
@@ -85,3 +87,42 @@ class TextsSettings(Section):
     max_rivals: int = Field(5_000, ge=1, description="Items among which a text must find its own, by hash.")
     writer: WriterSettings = Field(default_factory=WriterSettings, description="The decoder.")
     gate: TextGateSettings = Field(default_factory=TextGateSettings, description="What must be reached.")
+
+
+class AugmentGateSettings(Section):
+    """What items in other words must reach to be learned from."""
+
+    label_kept_at_least: float = Field(
+        0.9, ge=0, le=1, description="Share of the texts written anew that still find their own item."
+    )
+    changed_at_least: float = Field(
+        0.02, ge=0, le=1, description="Mean share of a text's characters that are others, by edit distance."
+    )
+
+
+class AugmentSettings(Section):
+    """Items in other words, for training that must bear typing errors and poor records."""
+
+    enabled: bool = Field(False, description="Write items in other words, and learn from those that pass.")
+    ways: list[Literal["typos", "missing"]] = Field(
+        ["typos", "missing"], description="Noise: words mistyped; sentences (of a single one, words) left out."
+    )
+    typo_share: float = Field(0.2, gt=0, le=1, description="Chance of a word of three letters or more to be mistyped.")
+    missing_share: float = Field(0.3, gt=0, lt=1, description="Chance of a sentence but the first to be left out.")
+    there: str = Field(
+        "",
+        description="Folder of a model (safetensors, such as Marian's) that translates into another language, for "
+        "back-translation; empty: none.",
+    )
+    back: str = Field("", description="Folder of the model that translates back.")
+    each: int = Field(2, ge=1, description="Texts of an item in each way.")
+    share: float = Field(0.5, gt=0, le=1, description="Chance of an item in a step of training to be read anew.")
+    find_within: int = Field(10, ge=1, description="A text keeps its label if it finds its own item among so many.")
+    max_items: int = Field(5_000, ge=1, description="Items written anew in a night, new ones first.")
+    gate: AugmentGateSettings = Field(default_factory=AugmentGateSettings, description="What must be reached.")
+
+    @model_validator(mode="after")
+    def _both_ways(self) -> Self:
+        if bool(self.there) != bool(self.back):
+            raise ValueError("expected folders for both there and back, or for none")
+        return self

@@ -1,235 +1,36 @@
-"""The stage that writes searches which nobody has typed yet, for each item, by a model of the shop's own searches."""
+"""The stage that writes texts: searches that nobody has typed yet, and items in other words."""
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Collection, Iterator
-from datetime import date, timedelta
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.memory import give_back
-from recsynth.model.folder import read_card
-from recsynth.model.text_generator import check_generator, fenced, read_generator
-from recsynth.model.towers import TextTower
-from recsynth.model.vectors import load_vectors, write_vectors
-from recsynth.seeds import sub_seed
+from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
-from recsynth.synthesis.plain_vectors import plain_encoder, with_vectors
-from recsynth.synthesis.searches import known_searches, led
-from recsynth.synthesis.text_settings import TextsSettings
-from recsynth.synthesis.writer import (
-    Example,
-    fit_writer,
-    read_writer,
-    tower_of,
-    unit,
-    use_threads,
-    write_writer,
-)
+from recsynth.synthesis.plain_vectors import with_vectors
+from recsynth.synthesis.queries import write_queries
+from recsynth.synthesis.variants import write_variants
 from recsynth.tables.synthesis import WRITTEN_TEXTS
 from recsynth.tables.table import RUN_DATE
 
-log = logging.getLogger(__name__)
-
-SETTING = "synthesis.texts.generator"
-PROMPT = "Write what a customer would type into the search box of a shop to find this item, in a few words."
-_WRITTEN = "item_id string, content_hash string, text string, draws int, found_rank int"
-_CJK = "\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
-
-
-class Source(NamedTuple):
-    """Who writes: the folder of a model, its version, and the as-of date whose night taught it."""
-
-    folder: Path
-    version: str
-    taught: date
-
 
 def write_texts(window_histories: DataFrame, item_text: DataFrame, written_texts: DataFrame, night: Night) -> DataFrame:
-    """Write searches for the items that are new or changed, and keep what was written of the others.
+    """Write texts of the items that are new or changed, and keep what was written of the others.
 
     Reads gold.window_histories, gold.item_text and synthesis.written_texts of earlier nights; writes
-    synthesis.written_texts, and the writer below _models. It learns from searches before the earliest window alone, so
-    that all later ones may judge it, and from none that fewer than least_users people typed. Empty where there are too
-    few. Bounds: max_examples pairs on the driver; max_rivals vectors in each worker; max_items items a night.
-    Raises ModelError where synthesis.texts.generator is no folder of a model.
+    synthesis.written_texts, and the writer of searches below _models; see `write_queries` and `write_variants`.
+    Bound: max_rivals vectors in each worker.
     """
-    spark, settings = item_text.sparkSession, night.settings.synthesis.texts
-    nothing = spark.createDataFrame([], WRITTEN_TEXTS.schema)
-    if not (night.settings.synthesis.enabled and settings.enabled):
-        return nothing
-    rivals = with_vectors(item_text.orderBy(F.xxhash64("item_id"), "item_id").limit(settings.max_rivals), night)
-    folder = write_vectors(rivals, night.work / "rivals")
+    settings = night.settings.synthesis
+    every = item_text.sparkSession.createDataFrame([], WRITTEN_TEXTS.schema)
+    if not settings.enabled:
+        return every
+    bounded = item_text.orderBy(F.xxhash64("item_id"), "item_id").limit(settings.texts.max_rivals)
+    folder = write_vectors(with_vectors(bounded, night), night.work / "rivals")
     newest = written_texts.agg(F.max(RUN_DATE)).first()[0]  # type: ignore[index]
     before = written_texts.where(F.col(RUN_DATE) == F.lit(newest))
-    source = _in_use(before, night) or _taught(window_histories, item_text, folder, night)
-    if source is None:
-        return nothing
-    items = item_text.select(F.col("item_id").alias("source_id"), "content_hash")
-    same = before.where(F.col("model_version") == source.version)
-    kept = same.join(items, on=["source_id", "content_hash"], how="left_semi")
-    done = kept.select(F.col("source_id").alias("item_id")).distinct()
-    wanted = item_text.join(done, on="item_id", how="left_anti").orderBy(F.desc("is_cold"), F.xxhash64("item_id"))
-    seed, version = night.seed("write_texts"), night.data_versions.get("gold.window_histories", 0)
-    write = _writes(str(source.folder), folder, settings, seed, night.settings.inference.threads, plain_encoder(night))
-    spread = wanted.select("item_id", "content_hash", "text").limit(settings.max_items).repartition(
-        2 * spark.sparkContext.defaultParallelism, "item_id"
-    )  # fmt: skip
-    new = spread.mapInPandas(write, _WRITTEN).withColumnsRenamed({"item_id": "source_id"}).withColumns({
-        "kind": F.lit("query"), "model_version": F.lit(source.version), "taught": F.lit(source.taught),
-        "seed": F.lit(seed).cast("bigint"), "source_version": F.lit(version).cast("bigint"),
-    })  # fmt: skip
-    return kept.select(*WRITTEN_TEXTS.column_names).unionByName(new.select(*WRITTEN_TEXTS.column_names))
-
-
-def examples(window_histories: DataFrame, item_text: DataFrame, night: Night) -> DataFrame:
-    """Rows (query, item_id, text) that a writer may learn from: each pair once, each search by enough people."""
-    cutoff = window_histories.agg(F.min("cutoff")).first()[0]  # type: ignore[index]
-    earliest = window_histories.where(F.col("cutoff") == F.lit(cutoff))
-    known = known_searches(earliest).where(F.col("users") >= night.settings.synthesis.texts.least_users)
-    pairs = led(earliest, night.settings.silver.session_gap_minutes).select("query", "item_id").distinct()
-    texts = item_text.where(F.col("first_seen") < F.lit(cutoff)).select("item_id", "text")
-    return pairs.join(known.select("query"), on="query").join(texts, on="item_id")
-
-
-def words_of(text: str) -> list[str]:
-    """Words in lower case; of Chinese and Japanese, signs.
-
-    >>> words_of("Maple & Co, 杯子")
-    ['maple', 'co', '杯', '子']
-    """
-    return _WORD.findall(text.lower())
-
-
-def _in_use(before: DataFrame, night: Night) -> Source | None:
-    """The configured model, or the one that wrote last, unless it is time for another.
-
-    Raises ModelError where the configured one is no folder of a model: here, not once from each worker.
-    """
-    settings = night.settings.synthesis.texts
-    if settings.generator:
-        check_generator(settings.generator, SETTING)
-        return Source(Path(settings.generator), f"generator-{Path(settings.generator).name}", night.as_of)
-    last = before.where(F.col("model_version").startswith("writer-")).select("model_version", "taught").first()
-    if last is None or night.as_of - last.taught >= timedelta(days=settings.retrain_days):
-        return None
-    folder = night.models / last.model_version
-    return Source(folder, last.model_version, last.taught) if folder.is_dir() else None
-
-
-def _taught(window_histories: DataFrame, item_text: DataFrame, rivals: str, night: Night) -> Source | None:
-    """Teach a writer by the examples; None where they are too few. Bound on the driver: max_examples."""
-    settings = night.settings.synthesis.texts
-    every = examples(window_histories, item_text, night)
-    seed = night.seed("write_texts", "fit")
-    drawn = every.orderBy(F.xxhash64(F.lit(seed), "query", "item_id"), "query", "item_id").limit(settings.max_examples)
-    pairs = drawn.toPandas()  # bound: max_examples
-    if len(pairs) < settings.min_examples:
-        log.info("no searches are written: %d pairs to learn from, fewer than %d", len(pairs), settings.min_examples)
-        return None
-    tower, (ids, plain_MD) = tower_of(*plain_encoder(night)), load_vectors(rivals)
-    places = _ranks(tower.encode_plain, pairs, ids, plain_MD)
-    learned = pairs[places <= settings.learn_within]
-    log.info("%d of %d pairs of a search and an item agree and are learned from", len(learned), len(pairs))
-    if len(learned) < settings.min_examples:
-        return None
-    writer = fit_writer([Example(t, q) for t, q in zip(learned["text"], learned["query"], strict=True)], tower,
-                        settings.writer, seed)  # fmt: skip
-    card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
-            "max_tokens": tower.max_tokens, "words": sorted({w for q in learned["query"] for w in words_of(q)}),
-            "seed": seed}  # fmt: skip
-    del tower
-    return Source(*_registered(writer, card, night), night.as_of)
-
-
-def _registered(writer: Any, card: dict[str, Any], night: Night) -> tuple[Path, str]:
-    made = night.work / "writer"
-    version = f"writer-{write_writer(writer, made, card)}"
-    folder = night.models / version
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made.rename(folder)
-    give_back()
-    return folder, version
-
-
-def _ranks(
-    encode: Callable[[list[str]], np.ndarray], pairs: pd.DataFrame, ids: np.ndarray, plain_MD: np.ndarray
-) -> np.ndarray:
-    """Place of each pair's item among the rivals by likeness to the search; one that is no rival stands by itself."""
-    mean_D = plain_MD.mean(0)
-    queries, at = np.unique(pairs["query"].to_numpy(object), return_inverse=True)
-    queries_QD, items_MD = unit(encode(queries.tolist()), mean_D), unit(plain_MD, mean_D)
-    place = {item: n for n, item in enumerate(ids)}
-    is_rival = pairs["item_id"].isin(place).to_numpy()
-    ranks = np.ones(len(pairs), int)
-    for row in np.flatnonzero(is_rival):
-        scores_M = items_MD @ queries_QD[at[row]]
-        ranks[row] = 1 + int((scores_M > scores_M[place[pairs["item_id"].iloc[row]]]).sum())
-    return ranks
-
-
-def _writes(
-    folder: str, rivals: str, settings: TextsSettings, seed: int, threads: int, encoder: tuple[str, int]
-) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """The mapInPandas function from items to written texts; an item's depend on the seed and its text alone."""
-
-    def write(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        draw, tower, words = _drawing(folder, settings, threads, encoder)
-        ids, plain_MD = load_vectors(rivals)
-        mean_D = plain_MD.mean(0)
-        items_MD, place = unit(plain_MD, mean_D), {item: n for n, item in enumerate(ids)}
-        for batch in batches:
-            rows: list[tuple[Any, ...]] = []
-            for item_id, content_hash, text in batch[["item_id", "content_hash", "text"]].itertuples(index=False):
-                drawn = [" ".join(t.lower().split()) for t in draw(text, sub_seed(seed, content_hash))]
-                known = words | set(words_of(text)) if words else None
-                counts = pd.Series([t for t in drawn if _is_said(t, known)], dtype=object).value_counts()
-                texts = sorted(counts.index)
-                if not texts:
-                    continue
-                # By its own vector, whether it is among the rivals or not; the last digits may make it its own rival.
-                own_D = items_MD[place[item_id]] if item_id in place else unit(tower.encode_plain([text]), mean_D)[0]
-                texts_TD = unit(tower.encode_plain(texts), mean_D)
-                ranks = 1 + (texts_TD @ items_MD.T > (texts_TD @ own_D)[:, None] + 1e-6).sum(1)
-                rows += [(item_id, content_hash, t, int(counts[t]), int(r)) for t, r in zip(texts, ranks, strict=True)]
-            yield pd.DataFrame(rows, columns=["item_id", "content_hash", "text", "draws", "found_rank"])
-        del draw, tower
-        give_back()
-
-    return write
-
-
-def _is_said(text: str, known: Collection[str] | None) -> bool:
-    """Whether a text is words, all of them known where it is known which there are."""
-    words = words_of(text)
-    return bool(words) and (known is None or all(w in known for w in words))
-
-
-def _drawing(
-    folder: str, settings: TextsSettings, threads: int, encoder: tuple[str, int]
-) -> tuple[Callable[[str, int], list[str]], TextTower, frozenset[str]]:
-    """What draws texts from a source text and a seed, the encoder beside it, and the words of the searches learned."""
-    use_threads(threads)
-    if settings.generator:
-        model = read_generator(settings.generator, SETTING)
-
-        def generated(text: str, seed: int) -> list[str]:
-            prompt = f"{PROMPT}\n{fenced({'item': text})}\nsearch:"
-            return model.write(prompt, settings.draws, settings.writer.most_tokens, seed)
-
-        return generated, tower_of(*encoder), frozenset()
-    writer = read_writer(Path(folder))
-
-    def written(text: str, seed: int) -> list[str]:
-        return writer.write(writer.read([text])[0], settings.draws, seed)
-
-    return written, writer.tower, frozenset(read_card(Path(folder))["words"])
+    if settings.texts.enabled:
+        every = every.unionByName(write_queries(window_histories, item_text, before, folder, night))
+    if settings.augment.enabled:
+        every = every.unionByName(write_variants(item_text, before, folder, night))
+    return every

@@ -54,16 +54,27 @@ WRITTEN_TEXTS = Table(
     writer="write_texts",
     key=("kind", "source_id", "text"),
     columns=(
-        column("kind", "string", "`query`: what somebody might search for to find an item", "kind in ('query')"),
+        column(
+            "kind",
+            "string",
+            "`query`: what one might search for; the item in other words: `typos`, `missing`, `back_translation`",
+            "kind in ('query', 'typos', 'missing', 'back_translation')",
+        ),
         column("source_id", "string", "the item that it was written of"),
         column("content_hash", "string", "of the item's text as it was then"),
-        column("text", "string", "in lower case", "text <> ''"),
+        column("text", "string", "a search in lower case", "text <> ''"),
         column("draws", "int", "how many of the draws said it", "draws >= 1"),
         column("found_rank", "int", "place of its own item among others by likeness to the text", "found_rank >= 1"),
-        column("model_version", "string", "who wrote: a folder below _models, or `generator-` and a folder's name"),
-        column("taught", "date", "as-of date of the night that taught it"),
+        column(
+            "model_version",
+            "string",
+            "who wrote: a folder below _models, `generator-` and a folder's name, or `noise-` and its settings",
+        ),
+        column("taught", "date", "as-of date of the night that taught who wrote; of noise, of the night that wrote"),
         column("seed", "bigint", "with content_hash and model_version it decides the row"),
-        column("source_version", "bigint", "Delta version of gold.window_histories that the night read"),
+        column(
+            "source_version", "bigint", "Delta version of gold.window_histories, or of gold.item_text, that was read"
+        ),
     ),
 )
 
@@ -86,6 +97,31 @@ SYNTHETIC_QUERIES = Table(
             "training_weight",
             "double",
             "of what is searched for beside the item's own text in search_results; 0: not used, failed or no help",
+            "training_weight >= 0 and (training_weight = 0 or verdict = 'passed')",
+        ),
+    ),
+)
+
+AUGMENTED_TEXTS = Table(
+    name="synthesis.augmented_texts",
+    grain="one row per (item, way, text): an item in other words that still finds itself",
+    writer="gate",
+    key=("item_id", "generator", "text"),
+    columns=(
+        column("item_id", "string", "the item"),
+        column("generator", "string", "the way: `typos`, `missing`, `back_translation`"),
+        *(
+            c
+            for c in WRITTEN_TEXTS.columns
+            if c.name in ("content_hash", "text", "found_rank", "model_version", "seed", "source_version")
+        ),
+        column(
+            "verdict", "string", "of the way as a whole: failed data are not used", "verdict in ('passed', 'failed')"
+        ),
+        column(
+            "training_weight",
+            "double",
+            "chance of the item to be read in other words in a step of `train`; 0: not trained on",
             "training_weight >= 0 and (training_weight = 0 or verdict = 'passed')",
         ),
     ),
@@ -118,4 +154,11 @@ SYNTHESIS_REPORT = Table(
     ),
 )
 
-TABLES = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, WRITTEN_TEXTS, SYNTHETIC_QUERIES, SYNTHESIS_REPORT)
+TABLES = (
+    SYNTHETIC_HISTORIES,
+    SYNTHETIC_INTERACTIONS,
+    WRITTEN_TEXTS,
+    SYNTHETIC_QUERIES,
+    AUGMENTED_TEXTS,
+    SYNTHESIS_REPORT,
+)

@@ -76,7 +76,9 @@ class Trainer:
         self.adaptation = Adaptation(model, settings, seed)
         self.encoding = TextEncoding(model.text, settings)
         self.optimizer = make_optimizer(model, settings)
-        self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {self.texts.texts}".encode()).hexdigest()
+        self.identity = hashlib.sha256(
+            f"{settings.model_dump_json()} {seed} {self.texts.texts} {self.texts.variants}".encode()
+        ).hexdigest()
 
     def run(self, checkpoints: Path, report: Callable[[int, float], None] | None = None) -> Progress:
         """Train, keep the best on validation in the model, adapters merged, and return what was reached.
@@ -216,7 +218,7 @@ class Trainer:
             return sum((p.sum() * 0.0 for p in self._trainable()), torch.zeros((), device=device()))
         users_BD = self.model.user(*(t[torch.from_numpy(rows)] for t in self._places(visible)))
         items_MD = (
-            self.encoding.vectors([self.texts.texts[i] for i in items_M])
+            self.encoding.vectors(self.texts.read(items_M, self.rng))
             if self.progress.heads_done
             else self.vectors[torch.from_numpy(items_M)]
         )

@@ -1,7 +1,7 @@
 """Shards: what Spark wrote for training, streamed by each process in equal parts.
 
-A shard folder holds `texts` (index, kind, text, popularity; items first, then queries), `users` (texts,
-types, ages of a history, oldest first) and `labels` (the same with `wanted`, what was bought after).
+A shard folder holds `texts` (index, kind, text, popularity, variants, share; items first, then queries), `users`
+(texts, types, ages of a history, oldest first) and `labels` (the same with `wanted`, what was bought after).
 """
 
 from __future__ import annotations
@@ -19,11 +19,27 @@ from recsynth.errors import InputError
 
 @dataclass(frozen=True)
 class Texts:
-    """The catalogue's texts, items first: `items` of them are items, the rest queries."""
+    """The catalogue's texts, items first: `items` of them are items, the rest queries.
+
+    variants: of each item the same in other words, read instead of its text with the chance share_M.
+    """
 
     texts: list[str]
     items: int
     popularity_M: np.ndarray
+    variants: list[list[str]]
+    share_M: np.ndarray
+
+    def read(self, items_M: np.ndarray, rng: np.random.Generator) -> list[str]:
+        """Texts of items as a step of training reads them; without variants no random number is drawn."""
+        texts = [self.texts[i] for i in items_M]
+        if not self.share_M.any():
+            return texts
+        is_anew_M = rng.random(len(items_M)) < self.share_M[items_M]
+        for place in np.flatnonzero(is_anew_M & np.array([bool(self.variants[i]) for i in items_M])):
+            of_item = self.variants[items_M[place]]
+            texts[place] = of_item[rng.integers(len(of_item))]
+        return texts
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,10 @@ def read_texts(folder: Path) -> Texts:
     table = _read(folder / "texts").sort_by("index")
     kinds = np.array(table["kind"].to_pylist(), dtype=object)
     items = int((kinds == "item").sum())
-    return Texts(table["text"].to_pylist(), items, table["popularity"].to_numpy()[:items])
+    return Texts(
+        table["text"].to_pylist(), items, table["popularity"].to_numpy()[:items],
+        table["variants"].slice(0, items).to_pylist(), table["share"].to_numpy()[:items],
+    )  # fmt: skip
 
 
 def read_labels(folder: Path, length: int, limit: int) -> tuple[Batch, list[np.ndarray]]:

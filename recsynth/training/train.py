@@ -27,17 +27,17 @@ SECONDS_PER_DAY = 86_400.0
 
 def train(
     window_histories: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, item_text: DataFrame,
-    query_items: DataFrame, models: DataFrame, night: Night,
+    query_items: DataFrame, augmented_texts: DataFrame, models: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Fine-tune on what came before the earliest cut-off of the ranker, validate on the window after it.
 
-    Reads gold.window_histories, gold.window_interactions, gold.window_labels, gold.item_text,
-    gold.query_items and model.models of earlier nights; writes model.models and ops.metrics. Because
-    training ends before the ranker's first window, the match score is as honest a feature there as tonight.
+    Reads gold.window_histories, gold.window_interactions, gold.window_labels, gold.item_text, gold.query_items,
+    synthesis.augmented_texts and model.models of earlier nights; writes model.models and ops.metrics. Because training
+    ends before the ranker's first window, the match score is as honest a feature there as tonight.
     """
     settings, started = night.settings.training, time.monotonic()
     shards = night.work / "shards"
-    users = write_shards(shards, window_histories, window_interactions, window_labels, item_text)
+    users = write_shards(shards, window_histories, window_interactions, window_labels, item_text, augmented_texts)
     before = champion(models)
     out = night.models / f"{night.as_of}.part"
     if settings.enabled and users >= settings.min_users:
@@ -63,13 +63,22 @@ def write_shards(
     window_interactions: DataFrame,
     window_labels: DataFrame,
     item_text: DataFrame,
+    augmented_texts: DataFrame,
 ) -> int:
     """Write texts, users and labels as of the earliest cut-off; returns the users with something to learn from."""
     cutoff = window_histories.agg(F.min("cutoff")).first()[0]  # type: ignore[index]
     at = F.col("cutoff") == F.lit(cutoff)
     popularity = window_interactions.where(at).groupBy("item_id").agg(F.count("*").cast("float").alias("popularity"))
     places = places_of(window_histories.where(at).select("user_id", "events"), F.lit(cutoff))
-    texts = _texts(item_text.where(F.col("first_seen") < F.lit(cutoff)), popularity, places)
+    anew = (
+        augmented_texts.where("training_weight > 0")
+        .groupBy("item_id")
+        .agg(
+            F.sort_array(F.collect_set("text")).alias("variants"), F.max("training_weight").cast("float").alias("share")
+        )
+    )
+    known = item_text.where(F.col("first_seen") < F.lit(cutoff)).join(anew, on="item_id", how="left")
+    texts = _texts(known, popularity, places)
     texts.write.mode("overwrite").parquet(str(folder / "texts"))
     texts = item_text.sparkSession.read.parquet(str(folder / "texts"))
     known = places.join(texts.select("kind", "key", "index"), on=["kind", "key"], how="inner")
@@ -104,15 +113,20 @@ def places_of(histories: DataFrame, cutoff: Any) -> DataFrame:
 
 def _texts(items: DataFrame, popularity: DataFrame, places: DataFrame) -> DataFrame:
     """The catalogue and the queries of the histories, numbered: items first, each kind by its key."""
-    known = items.select(F.lit("item").alias("kind"), F.col("item_id").alias("key"), "text").join(
+    known = items.select(F.lit("item").alias("kind"), F.col("item_id").alias("key"), "text", "variants", "share").join(
         popularity.withColumnRenamed("item_id", "key"), on="key", how="left"
     )
     queries = places.where("kind = 'query'").select("kind", "key").distinct()
-    both = known.select("kind", "key", "text", "popularity").union(
-        queries.select("kind", "key", F.col("key").alias("text"), F.lit(0.0).cast("float"))
+    none = F.array().cast("array<string>")
+    both = known.select(
+        "kind", "key", "text", "popularity", F.coalesce("variants", none).alias("variants"), "share"
+    ).union(
+        queries.select(
+            "kind", "key", F.col("key").alias("text"), *(F.lit(0.0).cast("float"), none), F.lit(0.0).cast("float")
+        )
     )
     number = F.row_number().over(Window.orderBy("kind", "key")) - 1  # 'item' sorts before 'query'
-    return both.na.fill(0.0, ["popularity"]).withColumn("index", number.cast("int")).coalesce(1)
+    return both.na.fill(0.0, ["popularity", "share"]).withColumn("index", number.cast("int")).coalesce(1)
 
 
 def _model_row(night: Night, out: Path, method: str, figures: dict[str, Any], before: Row | None) -> tuple[object, ...]:

@@ -19,8 +19,10 @@ from recsynth.ledger import Ledger
 from recsynth.model.champion import champion
 from recsynth.model.folder import check_folder
 from recsynth.stage import Night
-from recsynth.tables import RUN_DATE, TABLES
+from recsynth.tables import RUN_DATE
+from recsynth.tables.gold import ITEM_TEXT, WINDOW_HISTORIES, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.model import MODELS, TRIALS
+from recsynth.tables.synthesis import AUGMENTED_TEXTS
 from recsynth.training.distributed import starting_model
 from recsynth.training.loop import Trainer
 from recsynth.training.settings import TrainingSettings
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 # Drawn at random, and never pruned, before the search learns from what it saw.
 STARTUP_TRIALS = 5
-INPUTS = ("window_histories", "window_interactions", "window_labels", "item_text")
+INPUTS = (WINDOW_HISTORIES, WINDOW_INTERACTIONS, WINDOW_LABELS, ITEM_TEXT, AUGMENTED_TEXTS)
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
@@ -72,7 +74,7 @@ def tune(ledger: Ledger, night: Night, space: Space, trials: int) -> str:
     if trials < 1:
         raise InputError("trials", "at least 1", str(trials))
     store, shards = ledger.store, night.work / "shards"
-    frames = {name: store.read_night(TABLES[f"gold.{name}"], night.as_of) for name in INPUTS}
+    frames = {table.short: store.read_night(table, night.as_of) for table in INPUTS}
     users, base = write_shards(shards, **frames), night.settings.training
     if users < base.min_users:
         stages = "a night of this date up to item_text, with at least training.min_users users"
@@ -136,7 +138,7 @@ def snippet(study: optuna.Study) -> str:
 def _study_name(ledger: Ledger, night: Night, search: Search) -> str:
     """Trials share a study only if they can be compared: same space, settings, start, seed and data."""
     done = ledger.fingerprints(night.as_of)
-    data = [done.get(TABLES[f"gold.{name}"].writer, "") for name in INPUTS]
+    data = [done.get(table.writer, "") for table in INPUTS]
     fixed = search.base.model_dump_json(exclude=set(search.space.training))
     text = "\n".join([search.space.model_dump_json(), fixed, search.start, str(search.seed), *data])
     return f"{night.as_of}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

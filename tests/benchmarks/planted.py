@@ -136,7 +136,7 @@ def advertisements(lake: Path, settings: Settings) -> list[tuple[str, float, int
 
 
 def searches(lake: Path, settings: Settings) -> list[tuple[str, float, int]]:
-    """Figures of synthesis.synthetic_queries: what the gate found, and by the shop's own words whether they are true."""
+    """Figures of synthesis.synthetic_queries: the gate's, and whether they are true by the shop's own words."""
     made = DeltaTable(lake / "synthesis/synthetic_queries").to_pandas()
     untrue = _untrue(made["item_id"], made["query"], settings)
     report = DeltaTable(lake / "synthesis/synthesis_report").to_pandas().query("generator == 'writer'")

@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 
 from recsynth.errors import ModelError
 from recsynth.model.text_generator import fenced
+from recsynth.seeds import sub_seed
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.synthesis.gate import gate
+from recsynth.synthesis.queries import PROMPT
 from recsynth.synthesis.searches import known_searches, led
 from recsynth.synthesis.text_gate import kept_texts
-from recsynth.synthesis.write_texts import PROMPT, write_texts
+from recsynth.synthesis.write_texts import write_texts
 from recsynth.tables.gold import (
     HISTORIES,
     INTERACTIONS,
@@ -36,13 +38,19 @@ TEXTS = {"least_users": 2, "min_examples": 20, "draws": 4, "learn_within": 30, "
          "writer": {"layers": 1, "steps": 150, "learning_rate": 3e-3, "batch_size": 16, "most_tokens": 6}}  # fmt: skip
 
 
-def at(lake: Path, as_of: date = AS_OF, run_id: str = "test", **changes: object) -> Night:
+OTHER_WORDS = {"enabled": True, "typo_share": 0.5, "missing_share": 0.5, "find_within": 32}
+
+
+def at(
+    lake: Path, as_of: date = AS_OF, run_id: str = "test", augment: object = OTHER_WORDS, **changes: object
+) -> Night:
     folder = lake.parent / "encoder"
     if not folder.exists():
         write_encoder(folder)
     return night(as_of, Settings.model_validate({
         "paths": {"lake": str(lake)}, "training": {"encoder": str(folder), "max_tokens": 16},
-        "gold": {"windows": {"count": 1, "days": 7, "step_days": 7}}, "synthesis": {"texts": TEXTS | changes},
+        "gold": {"windows": {"count": 1, "days": 7, "step_days": 7}},
+        "synthesis": {"texts": TEXTS | changes, "augment": augment},
     }), run_id)  # fmt: skip
 
 
@@ -116,8 +124,8 @@ def write(inputs: Inputs, tonight: Night) -> DataFrame:
     return write_texts(inputs["window_histories"], inputs["item_text"], inputs["written_texts"], tonight)
 
 
-def key(row: Row) -> tuple[str, str]:
-    return row.source_id, row.text
+def key(row: Row) -> tuple[str, str, str]:
+    return row.kind, row.source_id, row.text
 
 
 def test_a_search_leads_to_what_is_taken_up_soon_after_it_and_before_another(spark: SparkSession) -> None:
@@ -150,10 +158,12 @@ def test_the_stages_keep_their_contracts(inputs: Inputs, written: DataFrame, ton
 
 def test_every_item_gets_searches_of_its_own_words_and_nobodys_secret(written: DataFrame, tonight: Night) -> None:
     rows = written.collect()
+    rows = [r for r in rows if r.kind == "query"]
     right = {r.source_id for r in rows if set(r.text.split()) <= set(words(int(r.source_id[1:])))}
     assert len(right) >= ITEMS - 4
     assert not [r.text for r in rows if "secret" in r.text]
-    assert {(r.taught, r.seed) for r in rows} == {(AS_OF, tonight.seed("write_texts"))}
+    (version,) = {r.model_version for r in rows}
+    assert {(r.taught, r.seed) for r in rows} == {(AS_OF, sub_seed(tonight.settings.seed, version))}
     assert {(tonight.models / r.model_version / "writer.safetensors").is_file() for r in rows} == {True}
 
 
@@ -168,7 +178,7 @@ def test_the_next_night_writes_what_changed_alone(
     assert same == [r for r in sorted(written.collect(), key=key) if r.source_id != "i03"]
     assert {r.content_hash for r in again.where("source_id = 'i03'").collect()} == {"h3x"}
     later = AS_OF + timedelta(days=7)
-    retaught = write(changed, at(lake, later, "later")).select("taught").distinct().collect()
+    retaught = write(changed, at(lake, later, "later")).where("kind = 'query'").select("taught").distinct().collect()
     assert [r.taught for r in retaught] == [later]
 
 
@@ -201,7 +211,7 @@ def test_of_the_same_words_one_text_is_kept_and_none_that_few_people_typed(spark
 
 def test_too_few_searches_are_said_and_nothing_is_written(inputs: Inputs, tmp_path: Path) -> None:
     tonight = at(tmp_path / "lake", least_users=100)
-    nothing = write(inputs, tonight)
+    nothing = write(inputs, tonight).where("kind = 'query'")
     out = gate(**{**inputs, "written_texts": nothing}, night=tonight)
     assert nothing.isEmpty()
     assert out["synthetic_queries"].isEmpty()
@@ -211,7 +221,7 @@ def test_too_few_searches_are_said_and_nothing_is_written(inputs: Inputs, tmp_pa
 
 
 def test_switched_off_nothing_is_written_or_said(inputs: Inputs, tmp_path: Path) -> None:
-    tonight = at(tmp_path / "lake", enabled=False)
+    tonight = at(tmp_path / "lake", augment={}, enabled=False)
     nothing = write(inputs, tonight)
     out = gate(**{**inputs, "written_texts": nothing}, night=tonight)
     assert nothing.isEmpty()
@@ -222,9 +232,52 @@ def test_a_model_of_a_folder_writes_instead(inputs: Inputs, tmp_path: Path) -> N
     one = inputs["item_text"].where("item_id = 'i01'")
     prompt = f"{PROMPT}\n{fenced({'item': 'thing1 blue'})}\nsearch:"
     folder = taught(tmp_path / "gpt", "blue thing1", prompt)
-    tonight = at(tmp_path / "lake", generator=str(folder), draws=2)
+    tonight = at(tmp_path / "lake", augment={}, generator=str(folder), draws=2)
     out = write_texts(inputs["window_histories"], one, inputs["written_texts"], tonight).collect()
     assert "blue thing1" in {r.text for r in out}
     assert {r.model_version for r in out} == {"generator-gpt"}
     with pytest.raises(ModelError, match=r"synthesis\.texts\.generator .*found no such folder"):
         write(inputs, at(tmp_path / "lake", generator=str(tmp_path / "none")))
+
+
+def test_items_are_written_in_other_words_and_those_that_find_themselves_are_learned_from(
+    inputs: Inputs, written: DataFrame, tonight: Night
+) -> None:
+    variants = written.where("kind <> 'query'").toPandas()
+    assert set(variants["kind"]) == {"typos", "missing"}
+    texts = {r.item_id: r.text for r in inputs["item_text"].collect()}
+    assert not [t for i, t in zip(variants["source_id"], variants["text"], strict=True) if t == texts[i]]
+    assert set(variants.loc[variants["kind"] == "missing", "text"]) <= {w for t in texts.values() for w in t.split()}
+    out = gate(**{**inputs, "written_texts": written}, night=tonight)
+    report = out["synthesis_report"].toPandas().set_index(["generator", "metric"])
+    kept = out["augmented_texts"].toPandas()
+    assert report.loc[("typos", "changed"), "value"] > 0
+    for way, part in kept.groupby("generator"):
+        of_way = variants[variants["kind"] == way]
+        assert len(part) == (of_way["found_rank"] <= OTHER_WORDS["find_within"]).sum()
+        label = report.loc[(way, "label_kept")]
+        assert label["value"] == pytest.approx(len(part) / len(of_way))
+        assert set(part["training_weight"]) == ({0.5} if label["passed"] else {0.0})
+
+
+def test_what_no_longer_finds_itself_is_neither_kept_nor_learned_from(
+    inputs: Inputs, written: DataFrame, tonight: Night
+) -> None:
+    lost = written.where("kind = 'typos'").withColumn("found_rank", F.lit(99))
+    out = gate(**{**inputs, "written_texts": lost.unionByName(written.where("kind = 'missing'"))}, night=tonight)
+    report = out["synthesis_report"].toPandas().set_index(["generator", "metric"])
+    assert not report.loc[("typos", "label_kept"), "passed"]
+    assert {r.generator for r in out["augmented_texts"].collect()} == {"missing"}
+
+
+def test_texts_go_abroad_and_come_back(inputs: Inputs, tmp_path: Path) -> None:
+    there = taught(tmp_path / "there", "rouge chose", "thing1 blue")
+    back = taught(tmp_path / "back", "thing1 gold", "rouge chose")
+    one = {**inputs, "item_text": inputs["item_text"].where("item_id = 'i01'")}
+    abroad = {"enabled": True, "ways": [], "there": str(there), "back": str(back)}
+    out = write(one, at(tmp_path / "lake", augment=abroad, enabled=False)).collect()
+    assert ("back_translation", "thing1 gold") in {(r.kind, r.text) for r in out}
+    with pytest.raises(ModelError, match=r"synthesis\.augment\.back .*found no such folder"):
+        write(one, at(tmp_path / "lake", augment=abroad | {"back": str(tmp_path / "none")}, enabled=False))
+    with pytest.raises(ValueError, match="both there and back"):
+        at(tmp_path / "lake", augment=abroad | {"back": ""})

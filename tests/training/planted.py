@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,8 +25,11 @@ def text_of(item: int) -> str:
     return f"{COLOURS[item % len(COLOURS)]} thing{item}"
 
 
-def write_planted(folder: Path, users: int = 60, parts: int = 2) -> Path:
-    """Each user bought six items of a colour and buys the other four after."""
+def write_planted(
+    folder: Path, users: int = 60, parts: int = 2, variants: Mapping[int, list[str]] = MappingProxyType({}),
+    share: float = 0.0,
+) -> Path:  # fmt: skip
+    """Each user bought six items of a colour and buys the other four after; variants: items in other words."""
     rows = []
     for user in range(users):
         mine = [user % len(COLOURS) + len(COLOURS) * ((user + i) % ITEMS_PER_COLOUR) for i in range(ITEMS_PER_COLOUR)]
@@ -33,7 +37,9 @@ def write_planted(folder: Path, users: int = 60, parts: int = 2) -> Path:
             "user_id": f"u{user:03d}", "texts": mine[:6], "types": [5] * 6,
             "ages": [float(6 - i) for i in range(6)], "wanted": mine[6:],
         })  # fmt: skip
-    texts = [{"index": i, "kind": "item", "text": text_of(i), "popularity": 6.0 * users / ITEMS} for i in range(ITEMS)]
+    texts = [{"index": i, "kind": "item", "text": text_of(i), "popularity": 6.0 * users / ITEMS,
+              "variants": variants.get(i, []), "share": share if i in variants else 0.0}
+             for i in range(ITEMS)]  # fmt: skip
     for name, table in (("texts", texts), ("users", rows), ("labels", rows)):
         (folder / name).mkdir(parents=True)
         for part in range(parts):
@@ -44,7 +50,13 @@ def write_planted(folder: Path, users: int = 60, parts: int = 2) -> Path:
 
 
 def _typed(table: pa.Table) -> pa.Table:
-    kinds = {"popularity": pa.float32(), "ages": pa.list_(pa.float32()), "types": pa.list_(pa.int32())}
+    kinds = {
+        "popularity": pa.float32(),
+        "share": pa.float32(),
+        "variants": pa.list_(pa.string()),
+        "ages": pa.list_(pa.float32()),
+        "types": pa.list_(pa.int32()),
+    }
     return table.cast(pa.schema([(f.name, kinds.get(f.name, f.type)) for f in table.schema]))
 
 

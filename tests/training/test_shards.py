@@ -60,6 +60,22 @@ def test_texts_are_in_the_order_of_their_index(tmp_path: Path) -> None:
     assert np.isfinite(texts.popularity_M).all()
 
 
+def test_an_item_is_read_in_other_words_as_often_as_is_said(tmp_path: Path) -> None:
+    texts = read_texts(write_planted(tmp_path, variants={0: ["a", "b"], 1: ["c"]}, share=0.5))
+    read = [texts.read(np.arange(4), np.random.default_rng(seed)) for seed in range(400)]
+    assert {r[0] for r in read} == {text_of(0), "a", "b"}
+    assert {r[1] for r in read} == {text_of(1), "c"}
+    assert {(r[2], r[3]) for r in read} == {(text_of(2), text_of(3))}
+    assert sum(r[1] == "c" for r in read) / 400 == pytest.approx(0.5, abs=0.08)
+    assert sum(r[0] == "a" for r in read) / 400 == pytest.approx(0.25, abs=0.08)
+
+
+def test_without_other_words_no_random_number_is_drawn(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    assert read_texts(write_planted(tmp_path)).read(np.arange(3), rng) == [text_of(i) for i in range(3)]
+    assert rng.random() == np.random.default_rng(1).random()
+
+
 def test_a_truncated_shard_is_one_clear_error(tmp_path: Path) -> None:
     shard = write_planted(tmp_path) / "texts" / "part-0.parquet"
     shard.write_bytes(shard.read_bytes()[:-20])

@@ -37,7 +37,7 @@ def lake(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A lake whose shards are planted and whose model is tiny."""
 
     def planted(folder: Path, **frames: DataFrame) -> int:
-        assert sorted(frames) == sorted(room.INPUTS)
+        assert sorted(frames) == sorted(table.short for table in room.INPUTS)
         write_planted(folder)
         return 60
 
