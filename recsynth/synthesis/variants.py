@@ -33,7 +33,7 @@ def write_variants(item_text: DataFrame, before: DataFrame, rivals: str, night: 
     """
     settings, seed = night.settings.synthesis.augment, sub_seed(night.settings.seed, "variants")
     noise = f"noise-{settings.typo_share}-{settings.missing_share}-{settings.each}"
-    ways: dict[str, str] = {way: noise for way in settings.ways}
+    ways: dict[str, str] = dict.fromkeys(map(str, settings.ways), noise)
     if settings.there:
         for setting, folder in ((THERE, settings.there), (HOME, settings.back)):
             check_generator(folder, setting)
