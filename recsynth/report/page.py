@@ -22,7 +22,7 @@ from recsynth.report.profiles import profiles
 from recsynth.report.propensity import propensity
 from recsynth.report.sentiment import sentiment
 from recsynth.report.service import service
-from recsynth.report.synthesis import synthesis, written
+from recsynth.report.synthesis import other_words, synthesis, written
 from recsynth.stage import Night
 
 POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
@@ -46,7 +46,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "labels": labels(tables, metrics), "ads": ads(tables, metrics), "sentiment": sentiment(tables, metrics),
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
-        "written": written(tables),
+        "written": written(tables), "other_words": other_words(tables),
         "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"

@@ -17,13 +17,14 @@ POINTS = 2_000
 GAN, REAL = "gan", "real"
 ORDER = (GAN, "gaussian", "independent", "resampled", "shuffled")
 WRITERS = WRITER, _ = ("writer", "writer_shuffled")
+WAYS = ("typos", "missing", "back_translation")
 SHOWN = 12
 
 
 def synthesis(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     """Verdict, figures of each generator beside those of real people, and two pictures; None where nothing was made."""
     report = tables["synthesis_report"].toPandas()  # bound: a row a generator and metric
-    report = report[~report["generator"].isin(WRITERS)]
+    report = report[report["generator"].isin(ORDER)]
     if report.empty:
         return None
     reasons = report["reason"].dropna().tolist()
@@ -72,6 +73,24 @@ def written(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
         "rows": _rows(judged, WRITER), "generators": [g for g in WRITERS if g in set(judged["generator"])],
         "picture": Markup(plots.paired(names, drawn)) if names else None,
         "examples": _examples(tables),
+    }  # fmt: skip
+
+
+def other_words(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
+    """Figures of the items in other words, by way, and one of each way for some items; None where there are none."""
+    report = tables["synthesis_report"].toPandas()  # bound: a row a generator and metric
+    report = report[report["generator"].isin(WAYS)]
+    if report.empty:
+        return None
+    ways = [way for way in WAYS if way in set(report["generator"])]
+    by = {"item": F.hash("item_id"), "text": F.hash("text")}
+    one = tables["augmented_texts"].groupBy("generator", "item_id").agg(F.min_by("text", by["text"]).alias("text"))
+    titled = one.join(tables["item_text"].select("item_id", F.col("text").alias("own")), on="item_id")
+    shown = titled.orderBy(by["item"], "item_id", "generator").limit(SHOWN).collect()
+    used = tables["augmented_texts"].groupBy("generator").agg(F.max("training_weight").alias("weight")).collect()
+    return {
+        "rows": _rows(report, ways[0]), "generators": ways,
+        "used": sorted(r.generator for r in used if r.weight > 0), "examples": [r.asDict() for r in shown],
     }  # fmt: skip
 
 

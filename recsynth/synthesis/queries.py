@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 SETTING = "synthesis.texts.generator"
 PROMPT = "Write what a customer would type into the search box of a shop to find this item, in a few words."
 QUERY = "query"
+LIFT = 1.5
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+")
 
@@ -86,6 +88,23 @@ def examples(window_histories: DataFrame, item_text: DataFrame, night: Night) ->
     return pairs.join(known.select("query"), on="query").join(texts, on="item_id")
 
 
+def free_words(pairs: pd.DataFrame) -> list[str]:
+    """Words that may be written of an item whose own text lacks them; pairs: (query, text).
+
+    A word of a search that leads to items with that word more often than chance would have it (LIFT times) names what
+    the item is, a colour or a brand: of another item it would be untrue. The others are people's own words for things.
+    """
+    texts = {text: set(words_of(text)) for text in pairs["text"]}
+    held = Counter(w for words in texts.values() for w in words)
+    said: Counter[str] = Counter()
+    explained: Counter[str] = Counter()
+    for query, text in zip(pairs["query"], pairs["text"], strict=True):
+        words = set(words_of(query))
+        said.update(words)
+        explained.update(words & texts[text])
+    return sorted(w for w, n in said.items() if explained[w] / n <= LIFT * held[w] / len(texts))
+
+
 def words_of(text: str) -> list[str]:
     """Words in lower case; of Chinese and Japanese, signs.
 
@@ -129,8 +148,7 @@ def _taught(window_histories: DataFrame, item_text: DataFrame, rivals: str, nigh
     writer = fit_writer([Example(t, q) for t, q in zip(learned["text"], learned["query"], strict=True)], tower,
                         settings.writer, seed)  # fmt: skip
     card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
-            "max_tokens": tower.max_tokens, "words": sorted({w for q in learned["query"] for w in words_of(q)}),
-            "seed": seed}  # fmt: skip
+            "max_tokens": tower.max_tokens, "words": free_words(learned), "seed": seed}  # fmt: skip
     del tower
     return Source(*_registered(writer, card, night), night.as_of)
 
@@ -158,7 +176,7 @@ def _writes(
             rows: list[tuple[Any, ...]] = []
             for item_id, content_hash, text in batch[["item_id", "content_hash", "text"]].itertuples(index=False):
                 drawn = [" ".join(t.lower().split()) for t in draw(text, sub_seed(seed, content_hash))]
-                known = words | set(words_of(text)) if words else None
+                known = None if words is None else words | set(words_of(text))
                 counts = pd.Series([t for t in drawn if _is_said(t, known)], dtype=object).value_counts()
                 texts = sorted(counts.index)
                 ranks = others.ranks(tower, item_id, text, texts)
@@ -178,8 +196,8 @@ def _is_said(text: str, known: Collection[str] | None) -> bool:
 
 def _drawing(
     folder: str, settings: TextsSettings, threads: int, encoder: tuple[str, int]
-) -> tuple[Callable[[str, int], list[str]], TextTower, frozenset[str]]:
-    """What draws texts from a source text and a seed, the encoder beside it, and the words of the searches learned."""
+) -> tuple[Callable[[str, int], list[str]], TextTower, frozenset[str] | None]:
+    """What draws texts from a source text and a seed, the encoder beside it, and `free_words` where there are any."""
     use_threads(threads)
     if settings.generator:
         model = read_generator(settings.generator, SETTING)
@@ -188,7 +206,7 @@ def _drawing(
             prompt = f"{PROMPT}\n{fenced({'item': text})}\nsearch:"
             return model.write(prompt, settings.draws, settings.writer.most_tokens, seed)
 
-        return generated, tower_of(*encoder), frozenset()
+        return generated, tower_of(*encoder), None
     writer = read_writer(Path(folder))
 
     def written(text: str, seed: int) -> list[str]:

@@ -228,7 +228,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             ("writer", "query_transfer", 0.4321, 0.3333, 0.3, True),
             ("writer_shuffled", "query_transfer", 0.0123, 0.3333, 0.3, False),
             ("writer", "query_share", 0.2, None, None, None),
+            ("typos", "label_kept", 0.9876, None, 0.9, True),
         )
+    ],
+    "augmented_texts": [
+        {"item_id": "x", "generator": "typos", "text": f"mgu {SCRIPT}", "verdict": "passed", "training_weight": 0.5}
     ],
     "synthetic_queries": [
         {
@@ -294,6 +298,10 @@ def test_written_searches_are_shown_with_their_verdict_beside_what_people_typed(
     assert f"{SCRIPT}; mug" in said
     assert page.count("Written beside typed") == 1
     assert "No searches were written tonight." in text(empty)
+    assert "It learned from: typos." in said
+    assert "label kept utility 0.9876 – 0.9000" in said
+    assert f"mgu {SCRIPT}" in said
+    assert "No item was written in other words tonight." in text(empty)
 
 
 def test_advertisements_are_shown_with_their_claims_and_figures(page: str, empty: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -15,7 +16,7 @@ from recsynth.seeds import sub_seed
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.synthesis.gate import gate
-from recsynth.synthesis.queries import PROMPT
+from recsynth.synthesis.queries import PROMPT, free_words
 from recsynth.synthesis.searches import known_searches, led
 from recsynth.synthesis.text_gate import kept_texts
 from recsynth.synthesis.write_texts import write_texts
@@ -154,6 +155,15 @@ def test_the_stages_keep_their_contracts(inputs: Inputs, written: DataFrame, ton
     mixed = {name: shuffled(frame) for name, frame in judged.items()}
     assert once["synthesis.synthetic_queries"]
     assert_same(run(BY_NAME["gate"], mixed, tonight), once)
+
+
+def test_a_word_that_names_a_thing_is_free_for_no_other_thing() -> None:
+    mugs, pans = [f"{c} mug" for c in COLOURS], [f"{c} pan" for c in COLOURS]
+    pairs = [(f"cup mug {t.split()[0]}", t) for t in mugs] + [(f"gift {t.split()[1]}", t) for t in pans]
+    # People click on other things now and then.
+    pairs += [("cup red", "blue mug"), ("gift", "red mug"), ("nice mug", "green pan"), ("nice mug", "green mug")]
+    # Neither what no text says nor what says nothing of the thing is bound to it.
+    assert free_words(pd.DataFrame(pairs, columns=["query", "text"])) == ["cup", "gift", "nice"]
 
 
 def test_every_item_gets_searches_of_its_own_words_and_nobodys_secret(written: DataFrame, tonight: Night) -> None:
