@@ -151,7 +151,11 @@ def sha256(spark: SparkSession, text: str) -> str:
     return str(spark.range(1).select(F.sha2(F.lit(text), 256)).collect()[0][0])
 
 
-@pytest.mark.parametrize("name", STAGES)
+# These take a quarter of a minute each; `make test-slow` runs them, and tests of their own are in tests/apps.
+SLOW = {"user_profiles", "ad_copy", "opinions", "demand_forecast", "service_answers"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in STAGES])
 def test_the_stage_keeps_its_contracts(name: str, inputs: Inputs, at: Night) -> None:
     given = dict(inputs)
     if name == "embed_texts":

@@ -177,6 +177,7 @@ def test_every_item_gets_searches_of_its_own_words_and_nobodys_secret(written: D
     assert {(tonight.models / r.model_version / "writer.safetensors").is_file() for r in rows} == {True}
 
 
+@pytest.mark.slow
 def test_the_next_night_writes_what_changed_alone(
     spark: SparkSession, inputs: Inputs, written: DataFrame, tonight: Night
 ) -> None:
