@@ -228,13 +228,10 @@ def _learned(store: Store, since: date) -> list[Row]:
     models = store.read(MODELS).where(later & (F.col("method") != "frozen")).select(RUN_DATE, "model_version", "path")
     # The category and the words of an item are taught by the catalogue alone.
     readers = store.read(CLASSIFIERS).where(later & ~F.col("task").startswith("item_"))
-    # A text model that was handed to the shop from outside has learned from none of its people.
-    ours = ~F.col("model_version").startswith("generator-")
-    made = [
-        store.read(t).where(later & ours).select(RUN_DATE, "model_version")
-        for t in (SYNTHETIC_HISTORIES, WRITTEN_TEXTS)
-    ]
-    drawn = made[0].union(made[1])
+    drawn = store.read(SYNTHETIC_HISTORIES).where(later).select(RUN_DATE, "model_version")
+    # Noise, and a text model that was handed to the shop from outside, have learned from none of its people.
+    wrote = store.read(WRITTEN_TEXTS).where(later & F.col("model_version").startswith("writer-"))
+    drawn = drawn.union(wrote.select(*drawn.columns))
     path = F.concat(F.lit("_models/"), F.col("model_version")).alias("path")
     parts = (models, readers.select(*models.columns), drawn.select(RUN_DATE, "model_version", path))
     return reduce(DataFrame.union, parts).distinct().collect()  # a few rows a night

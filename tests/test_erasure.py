@@ -89,7 +89,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
         store.write(SYNTHETIC_HISTORIES, table(spark, SYNTHETIC_HISTORIES, drawn), night)
         wrote = [{"kind": "query", "source_id": "i0", "content_hash": "h", "text": t, "draws": 1, "found_rank": 1,
                   "model_version": v, "taught": night, "seed": 1, "source_version": 1}
-                 for t, v in (("mug", f"writer-{night}"), ("pan", "generator-gpt"))]  # fmt: skip
+                 for t, v in (("mug", f"writer-{night}"), ("pan", "generator-gpt"), ("mgu", "noise-1"))]  # fmt: skip
         store.write(WRITTEN_TEXTS, table(spark, WRITTEN_TEXTS, wrote), night)
         reader = {"task": "sentiment", "model_version": f"c{night}", "path": f"_models/c{night}", "base": "words",
                   "classes": [], "texts": 9, "metrics": {}, "is_champion": True}  # fmt: skip

@@ -52,8 +52,7 @@ class TextGateSettings(Section):
     loss_at_most: float = Field(
         0.005,
         ge=0,
-        description="Share of the NDCG@10 of later searches, of all and of those for items that nobody had searched "
-        "for, that written searches may cost.",
+        description="Share of the NDCG@10 of all later searches that written ones may cost where new items gain.",
     )
 
 
