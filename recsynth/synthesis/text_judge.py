@@ -141,8 +141,8 @@ def added(told: Searches, made: Pairs, settings: TextGateSettings) -> dict[str, 
     Chosen are the weights of the settings, for people's own searches alone the best or none and for both together, by
     the sum of NDCG@10 over all searches and over those for items that nobody had searched for. `query_share` is the
     best weight of all, but 0 unless those for new items gain, their interval over both turns above zero, and all lose
-    no more than loss_at_most of their NDCG. A gain of all alone is no proof: whatever is said of new items, be it wrong,
-    moves them down beside known ones, which more people want; the shuffled control shows it.
+    no more than loss_at_most of their NDCG. A gain of all alone is no proof: whatever is said of new items, be it
+    wrong, moves them down beside known ones, which more people want; the shuffled control shows it.
     """
     is_new_M = np.bincount(told.early.item, minlength=len(told.items)) == 0
     is_first = np.array([zlib.crc32(q.encode()) % 2 == 0 for q in told.queries], bool)
