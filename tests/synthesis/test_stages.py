@@ -27,6 +27,7 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.synthesis import (
+    AUGMENTED_TEXTS,
     SYNTHESIS_REPORT,
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
@@ -123,6 +124,7 @@ def test_the_stages_keep_their_contracts_whatever_the_partitions(
             judged["synthetic_interactions"].collect(), key=lambda r: (r.user_id, r.item_id)
         ),
         SYNTHETIC_QUERIES.name: [],
+        AUGMENTED_TEXTS.name: [],
         SYNTHESIS_REPORT.name: sorted(judged["synthesis_report"].collect(), key=lambda r: (r.generator, r.metric)),
     }
     assert_same(run(BY_NAME["gate"], {**mixed, "synthetic_histories": shuffled(histories)}, tonight), expected)
