@@ -75,7 +75,10 @@ ROWS: dict[str, dict[str, Any]] = {
     "silver.quarantine": {"file_id": "f", "row_hash": "h", "source": "orders", "raw": "{}", "reason": "missing user_id",
                           "first_seen": AT, "copies": 2},
 }  # fmt: skip
-EMPTY = ("gold.histories", "gold.query_items", "rank.candidates", "rank.features", "model.models")
+EMPTY = (
+    "gold.histories", "gold.query_items", "synthesis.synthetic_queries", "rank.candidates", "rank.features",
+    "model.models",
+)  # fmt: skip
 
 
 class ParsedError(Exception):

@@ -31,13 +31,15 @@ MOST_PAIRS = 20_000
 RULES = Rules(
     METRICS,
     {
+        "query_length": (True, lambda s, real: s.likeness_of_real_at_least * real),
+        "query_words": (True, lambda s, real: s.likeness_of_real_at_least * real),
         "query_explained": (True, lambda s, real: s.words_of_real_at_least * real),
         "query_found": (True, lambda s, real: s.found_of_real_at_least * real),
         "query_transfer": (True, lambda s, real: s.transfer_of_real_at_least * real),
         "query_copies": (False, lambda s, real: float(s.copies_at_most)),
         "query_coverage": (True, lambda s, real: s.coverage_at_least),
     },
-    ("query_explained", "query_found", "query_transfer"),
+    ("query_length", "query_words", "query_explained", "query_found", "query_transfer"),
 )
 
 

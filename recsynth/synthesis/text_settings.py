@@ -27,6 +27,9 @@ class WriterSettings(Section):
 class TextGateSettings(Section):
     """What written searches must reach to be used; each beside the same figure of what people typed later."""
 
+    likeness_of_real_at_least: float = Field(
+        0.8, ge=0, description="Likeness of lengths and of words to later searches, as a share of real searches'."
+    )
     words_of_real_at_least: float = Field(
         0.9,
         ge=0,
