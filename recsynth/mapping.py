@@ -8,6 +8,9 @@ from pyspark.sql import functions as F
 from recsynth.expressions import references
 from recsynth.source import PATH, SourceSettings
 
+LED_TO = ("click", "cart", "purchase")
+"""What tells that a search found something: what its user takes up after it."""
+
 
 def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
     """Give each row of bronze.rows the source's mapped columns as `m_<column>` and `failed_filter`.

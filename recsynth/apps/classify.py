@@ -9,9 +9,9 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, read_classifier, use_threads
+from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, read_classifier
 from recsynth.memory import give_back
-from recsynth.model.folder import check_folder
+from recsynth.model.folder import check_folder, use_threads
 from recsynth.stage import Night
 from recsynth.tables.model import TEXT_LABELS
 

@@ -15,11 +15,10 @@ from pyspark.sql import functions as F
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
 from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_tagger
-from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due, registered
-from recsynth.apps.text_classifier import use_threads
+from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due
 from recsynth.measure.spans import span_scores
 from recsynth.memory import give_back
-from recsynth.model.folder import check_folder
+from recsynth.model.folder import check_folder, register, use_threads
 from recsynth.stage import Night
 from recsynth.tables.output import ITEM_LABELS
 
@@ -76,7 +75,8 @@ def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taug
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
     log.info("%s: span F1 %s; champion: %s", FIELDS, {k: round(v, 4) for k, v in f1.items()}, is_champion)
     card = {"task": FIELDS, "settings": settings.tagger.model_dump(mode="json")}
-    version = registered(FIELDS, lambda folder: write_tagger(tagger, folder, card), night)
+    made = night.work / f"classifier_{FIELDS}"
+    version = register(FIELDS, lambda folder: write_tagger(tagger, folder, card), made, night.models)
     row = (FIELDS, version, f"{night.models.name}/{version}", settings.tagger.encoder, fields, len(lessons[0].texts),
            {f"span_f1_{model}": value for model, value in f1.items()}, is_champion)  # fmt: skip
     return Taught([row], metrics)

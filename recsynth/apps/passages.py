@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsynth.apps.text_classifier import use_threads
 from recsynth.model.encoders import load_encoder
+from recsynth.model.folder import use_threads
 from recsynth.model.towers import TextTower
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +18,7 @@ from recsynth.apps.text_classifier import TextClassifier, fit_classifier, read_c
 from recsynth.apps.text_settings import TeachingSettings
 from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
+from recsynth.model.folder import register
 from recsynth.stage import Night
 
 log = logging.getLogger(__name__)
@@ -45,20 +44,6 @@ def is_due(classifiers: DataFrame, task: str, retrain_days: int, night: Night) -
     """Whether the last model of a task was taught long enough ago; `classifiers` has run_date."""
     last = classifiers.where(F.col("task") == task).agg(F.max("run_date")).first()
     return not (last and last[0]) or night.as_of - last[0] >= timedelta(days=retrain_days)
-
-
-def registered(task: str, write: Callable[[Path], str], night: Night) -> str:
-    """Write a model beside the others under its version, whole or not at all; returns the version.
-
-    write: writes it into a folder and returns the digest of its manifest.
-    """
-    made = night.work / f"classifier_{task}"
-    version = f"{task}-{write(made)}"
-    folder = night.models / version
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, folder)
-    return version
 
 
 class Taught(NamedTuple):
@@ -153,7 +138,8 @@ def _write(
     is_champion: bool,
 ) -> tuple[object, ...]:  # fmt: skip
     card = {"task": task.name, "settings": settings.classifier.model_dump(mode="json")}
-    version = registered(task.name, lambda folder: write_classifier(taught, folder, card), night)
+    made = night.work / f"classifier_{task.name}"
+    version = register(task.name, lambda folder: write_classifier(taught, folder, card), made, night.models)
     base = settings.classifier.encoder if taught.language else "words"
     return (task.name, version, f"{night.models.name}/{version}", base, list(taught.classes), texts,
             {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip

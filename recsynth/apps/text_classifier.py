@@ -189,11 +189,6 @@ def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, A
     return write_manifest(folder)
 
 
-def use_threads(threads: int) -> None:
-    """Let torch use so many CPU threads in this process; here, so that Spark's side needs no torch of its own."""
-    torch.set_num_threads(threads)
-
-
 def read_classifier(folder: Path) -> TextClassifier:
     """Read a classifier. Raises ModelError where the folder is not what its manifest says."""
     check_folder(folder)

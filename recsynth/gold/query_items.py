@@ -6,11 +6,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.gold.interactions import SECONDS_PER_DAY
-from recsynth.mapping import normalised
+from recsynth.mapping import LED_TO, normalised
 from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
-
-LED_TO = ("click", "cart", "purchase")
 
 
 def query_items(events: DataFrame, night: Night) -> DataFrame:

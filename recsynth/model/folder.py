@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,18 @@ def write_manifest(folder: Path) -> str:
     manifest = json.dumps({str(p.relative_to(folder)): sha256(p) for p in files}, sort_keys=True, indent=1)
     (folder / MANIFEST).write_text(manifest)
     return hashlib.sha256(manifest.encode()).hexdigest()[:16]
+
+
+def register(kind: str, write: Callable[[Path], str], made: Path, models: Path) -> str:
+    """Write a model beside the others as `<kind>-<digest>`, whole or not at all; returns that version.
+
+    write: writes it into the folder `made`, a scratch place, and returns the digest of its manifest.
+    """
+    version = f"{kind}-{write(made)}"
+    if not (models / version).exists():
+        models.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, models / version)
+    return version
 
 
 def read_model(folder: Path) -> MatchModel:
@@ -92,6 +106,11 @@ def sha256(path: Path) -> str:
     """sha256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use so many CPU threads in this process; here, so that Spark's side needs no torch of its own."""
+    torch.set_num_threads(threads)
 
 
 def device() -> torch.device:

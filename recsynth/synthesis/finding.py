@@ -53,6 +53,11 @@ class Rivals:
         return unit(tower.encode_plain(texts), self.mean_D)
 
 
+def rivals(item_text: DataFrame, most: int) -> DataFrame:
+    """The items among which texts must find their own, at most so many, by hash."""
+    return item_text.orderBy(F.xxhash64("item_id"), "item_id").limit(most)
+
+
 def unwritten(before: DataFrame, item_text: DataFrame, most: int) -> tuple[DataFrame, DataFrame]:
     """What was written and still holds, and the items (item_id, content_hash, text) to be written of, spread out.
 

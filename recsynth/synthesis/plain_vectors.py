@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import ArrayType, FloatType
 
+from recsynth.model.folder import use_threads
 from recsynth.model.towers import TextTower
 from recsynth.stage import Night
-from recsynth.synthesis.writer import tower_of, use_threads
+from recsynth.synthesis.writer import tower_of
 
 
 def plain_encoder(night: Night) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.memory import give_back
-from recsynth.model.folder import read_card
+from recsynth.model.folder import read_card, register, use_threads
 from recsynth.model.text_generator import check_generator, fenced, read_generator
 from recsynth.model.towers import TextTower
 from recsynth.seeds import sub_seed
@@ -29,7 +29,6 @@ from recsynth.synthesis.writer import (
     fit_writer,
     read_writer,
     tower_of,
-    use_threads,
     write_writer,
 )
 from recsynth.tables.synthesis import WRITTEN_TEXTS
@@ -149,19 +148,10 @@ def _taught(window_histories: DataFrame, item_text: DataFrame, rivals: str, nigh
                         settings.writer, seed)  # fmt: skip
     card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
             "max_tokens": tower.max_tokens, "words": free_words(learned), "seed": seed}  # fmt: skip
+    version = register("writer", lambda folder: write_writer(writer, folder, card), night.work / "writer", night.models)
     del tower
-    return Source(*_registered(writer, card, night), night.as_of)
-
-
-def _registered(writer: Any, card: dict[str, Any], night: Night) -> tuple[Path, str]:
-    made = night.work / "writer"
-    version = f"writer-{write_writer(writer, made, card)}"
-    folder = night.models / version
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made.rename(folder)
     give_back()
-    return folder, version
+    return Source(night.models / version, version, night.as_of)
 
 
 def _writes(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.mapping import normalised
-
-LED_TO = ("click", "cart", "purchase")
+from recsynth.mapping import LED_TO, normalised
 
 
 def led(histories: DataFrame, minutes: int) -> DataFrame:

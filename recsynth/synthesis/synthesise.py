@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.model.folder import register
 from recsynth.stage import Night
 from recsynth.synthesis.fitting import fit
 from recsynth.synthesis.generator import BLOCK, KINDS, read_generator, write_generator
@@ -41,13 +41,11 @@ def synthesise(interactions: DataFrame, night: Night) -> DataFrame:
         log.info("nothing synthesised from %d users and %d items", rows_UM.shape[0], len(items))
         return nothing
     seed, source = night.seed("synthesise"), night.data_versions.get("gold.interactions", 0)
-    made = night.work / "generator"
     # No Delta version: the same night on a lake that was put back once has another, and is the same generator.
     card = {"settings": settings.model_dump(mode="json"), "seed": seed, "users": rows_UM.shape[0]}
-    version = f"synthesis-{write_generator(fit(rows_UM, items, settings, seed), made, card)}"
-    if not (night.models / version).exists():
-        night.models.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, night.models / version)
+    generator = fit(rows_UM, items, settings, seed)
+    made = night.work / "generator"
+    version = register("synthesis", lambda folder: write_generator(generator, folder, card), made, night.models)
     users = settings.users or rows_UM.shape[0]
     function = _draws(str(night.models / version), users, seed)
     numbers = spark.range(0, len(KINDS) * -(-users // BLOCK), 1, 2 * spark.sparkContext.defaultParallelism)

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.stage import Night
+from recsynth.synthesis.finding import rivals
 from recsynth.synthesis.plain_vectors import with_vectors
 from recsynth.synthesis.queries import QUERY, examples, words_of
 from recsynth.synthesis.searches import known_searches, led
@@ -36,7 +37,6 @@ RULES = Rules(
         "query_explained": (True, lambda s, real: s.words_of_real_at_least * real),
         "query_found": (True, lambda s, real: s.found_of_real_at_least * real),
         "query_transfer": (True, lambda s, real: s.transfer_of_real_at_least * real),
-        "query_copies": (False, lambda s, real: float(s.copies_at_most)),
         "query_coverage": (True, lambda s, real: s.coverage_at_least),
     },
     ("query_length", "query_words", "query_explained", "query_found", "query_transfer"),
@@ -60,7 +60,8 @@ def gate_queries(
     rare = known_searches(histories).where(F.col("users") < settings.least_users).select("query")
     kept = kept_texts(written, rare, settings).persist()
     folder = night.work / "text_gate"
-    _write(kept, rare, item_text, histories, window_histories, night, folder)
+    copies = written.join(rare.withColumnRenamed("query", "text"), on="text", how="left_semi")
+    _write(kept, copies, item_text, histories, window_histories, night, folder)
     function = _judge(str(folder), settings, night.seed("text_gate"))
     schema = "generator string, metric string, value double"
     figures = spark.range(0, 1, 1, 1).mapInPandas(function, schema).toPandas()  # bound: a row a metric and set
@@ -97,13 +98,13 @@ def _reasons(window_histories: DataFrame, item_text: DataFrame, night: Night) ->
 
 
 def _write(
-    kept: DataFrame, rare: DataFrame, item_text: DataFrame, histories: DataFrame, window_histories: DataFrame,
+    kept: DataFrame, copies: DataFrame, item_text: DataFrame, histories: DataFrame, window_histories: DataFrame,
     night: Night, folder: Path,
 ) -> None:  # fmt: skip
     """Write what the task reads as Parquet."""
     settings, minutes = night.settings.synthesis.texts, night.settings.silver.session_gap_minutes
     cutoff = window_histories.agg(F.min("cutoff")).first()[0]  # type: ignore[index]
-    items = item_text.orderBy(F.xxhash64("item_id"), "item_id").limit(settings.max_rivals).select("item_id", "text")
+    items = rivals(item_text, settings.max_rivals).select("item_id", "text")
     earliest = window_histories.where(F.col("cutoff") == F.lit(cutoff))
     since = led(histories, minutes).where(F.col("ts") >= F.lit(cutoff))
     sides = {"early": led(earliest, minutes), "later": since, "made": kept}
@@ -116,7 +117,7 @@ def _write(
     texts = queries[0].union(queries[1]).union(queries[2]).distinct().withColumnRenamed("query", "text")
     with_vectors(texts, night).write.mode("overwrite").parquet(str(folder / "queries"))
     with_vectors(items, night).write.mode("overwrite").parquet(str(folder / "items"))
-    rare.join(kept.select("query"), on="query", how="left_semi").write.mode("overwrite").parquet(str(folder / "rare"))
+    copies.select("text").distinct().write.mode("overwrite").parquet(str(folder / "copies"))
 
 
 def _judge(folder: str, settings: TextsSettings, seed: int) -> Callable[[Iterator[Any]], Iterator[pd.DataFrame]]:
@@ -154,5 +155,5 @@ def read_searches(folder: Path) -> Searches:
 
     return Searches(
         items["text"].tolist(), queries["text"].tolist(), unit(plain_MD, mean_D), unit(asked_QD, mean_D),
-        pairs("early"), pairs("later"), pairs("made"), frozenset(table("rare")["query"]),
+        pairs("early"), pairs("later"), pairs("made"), len(table("copies")),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ METRICS = {
     "query_added_low": ("utility", "lower end of its 95 % interval over searches"),
     "query_added_new": ("utility", "the same, of items that nobody had searched for"),
     "query_share": ("utility", "weight of what was searched for in that, the best of the settings; 0: no help"),
-    "query_copies": ("privacy", "written searches that fewer than least_users people typed"),
+    "query_copies": ("privacy", "texts drawn that fewer than least_users people typed; they are set aside"),
     "query_coverage": ("bias", "share of items that nobody searched for with a text, over that of the others"),
 }
 
@@ -57,7 +57,10 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Searches:
-    """Texts and unit vectors of items and queries; what was searched early and later, and what was written."""
+    """Texts and unit vectors of items and queries; what was searched early and later, and what was written.
+
+    copies: texts that were drawn and set aside, as few people had typed them.
+    """
 
     items: Sequence[str]
     queries: Sequence[str]
@@ -66,14 +69,14 @@ class Searches:
     early: Pairs
     later: Pairs
     made: Pairs
-    rare: Collection[str]
+    copies: int
 
 
 def judged(told: Searches, words_of: Callable[[str], list[str]], settings: TextGateSettings) -> dict[str, float]:
     """Every figure of METRICS of the written searches."""
     return _likeness(told, told.made, words_of) | added(told, told.made, settings) | {
         "query_transfer": transfer(told, told.made),
-        "query_copies": float(sum(told.queries[q] in told.rare for q in set(told.made.query.tolist()))),
+        "query_copies": float(told.copies),
         "query_coverage": _coverage(told),
     }  # fmt: skip
 

@@ -43,7 +43,6 @@ class TextGateSettings(Section):
         ge=0,
         description="NDCG@10 of later searches by written searches alone, as a share of that by as many real ones.",
     )
-    copies_at_most: int = Field(0, ge=0, description="Texts that fewer than least_users people typed.")
     coverage_at_least: float = Field(
         0.8, ge=0, description="Share of items that nobody has searched for with a text, over that of the others."
     )

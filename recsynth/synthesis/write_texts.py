@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
+from recsynth.synthesis.finding import rivals
 from recsynth.synthesis.plain_vectors import with_vectors
 from recsynth.synthesis.queries import write_queries
 from recsynth.synthesis.variants import write_variants
@@ -25,8 +26,8 @@ def write_texts(window_histories: DataFrame, item_text: DataFrame, written_texts
     every = item_text.sparkSession.createDataFrame([], WRITTEN_TEXTS.schema)
     if not settings.enabled:
         return every
-    bounded = item_text.orderBy(F.xxhash64("item_id"), "item_id").limit(settings.texts.max_rivals)
-    folder = write_vectors(with_vectors(bounded, night), night.work / "rivals")
+    bounded = with_vectors(rivals(item_text, settings.texts.max_rivals), night)
+    folder = write_vectors(bounded, night.work / "rivals")
     newest = written_texts.agg(F.max(RUN_DATE)).first()[0]  # type: ignore[index]
     before = written_texts.where(F.col(RUN_DATE) == F.lit(newest))
     if settings.texts.enabled:

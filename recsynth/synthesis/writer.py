@@ -255,8 +255,3 @@ def end_of(tower: TextTower) -> int:
 
 def _first(*ids: int | None) -> int:
     return next(i for i in ids if i is not None)
-
-
-def use_threads(threads: int) -> None:
-    """Let torch use so many CPU threads in this process; here, so that Spark's side needs no torch of its own."""
-    torch.set_num_threads(threads)

@@ -64,7 +64,12 @@ WRITTEN_TEXTS = Table(
         column("content_hash", "string", "of the item's text as it was then"),
         column("text", "string", "a search in lower case", "text <> ''"),
         column("draws", "int", "how many of the draws said it", "draws >= 1"),
-        column("found_rank", "int", "place of its own item among others by likeness to the text", "found_rank >= 1"),
+        column(
+            "found_rank",
+            "int",
+            "place of its own item by likeness to the text, when it was written",
+            "found_rank >= 1",
+        ),
         column(
             "model_version",
             "string",

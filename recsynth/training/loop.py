@@ -76,9 +76,8 @@ class Trainer:
         self.adaptation = Adaptation(model, settings, seed)
         self.encoding = TextEncoding(model.text, settings)
         self.optimizer = make_optimizer(model, settings)
-        self.identity = hashlib.sha256(
-            f"{settings.model_dump_json()} {seed} {self.texts.texts} {self.texts.variants}".encode()
-        ).hexdigest()
+        read = f"{self.texts.texts} {self.texts.variants} {self.texts.share_M.tolist()}"
+        self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {read}".encode()).hexdigest()
 
     def run(self, checkpoints: Path, report: Callable[[int, float], None] | None = None) -> Progress:
         """Train, keep the best on validation in the model, adapters merged, and return what was reached.

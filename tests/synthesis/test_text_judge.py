@@ -49,7 +49,7 @@ def searches(**changes: Any) -> Searches:
         "early": pairs(*((i, i) for i in range(0, ITEMS, 2))),
         "later": pairs(*((ITEMS + i, i) for i in range(ITEMS))),
         "made": pairs(*((i, i) for i in range(ITEMS))),
-        "rare": frozenset(),
+        "copies": 0,
     }
     return Searches(**(told | changes))
 
@@ -106,7 +106,7 @@ def test_words_alone_find_an_item_and_ties_share_the_places() -> None:
 
 
 def test_the_figures_of_likeness_privacy_and_coverage() -> None:
-    told = searches(made=pairs(*((i, i) for i in range(30))), rare={"pet n3"})
+    told = searches(made=pairs(*((i, i) for i in range(30))), copies=1)
     ours, theirs = judged(told, words_of, SETTINGS), reference(told, words_of)
     assert ours["query_copies"] == 1.0
     assert ours["query_explained"] == pytest.approx(0.5)
