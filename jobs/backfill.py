@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from recsynth import cli
-from recsynth.errors import InputError
+from recsynth.errors import HeldError, InputError
 from recsynth.nightly import nights, run_night
 from recsynth.session import session
 
 
 def main() -> None:
-    """Parse and run each night; one that is published already costs seconds."""
+    """Parse and run each night; one that is published costs seconds, one that is held back does not end the others."""
     parser = cli.arguments(__doc__ or "", is_dated=False)
     parser.add_argument("--first", required=True, metavar="YYYY-MM-DD", help="first as-of date")
     parser.add_argument("--last", required=True, metavar="YYYY-MM-DD", help="last as-of date")
@@ -19,8 +19,14 @@ def main() -> None:
     if options.step_days < 1 or last < first:
         raise InputError("span of dates", "--first up to --last by --step-days of at least 1", f"{first} to {last}")
     spark = session("recsynth", settings.spark)
+    held = []
     for as_of in nights(first, last, options.step_days):
-        print(f"{as_of}: {run_night(spark, settings, as_of)}")
+        try:
+            print(f"{as_of}: {run_night(spark, settings, as_of)}")
+        except HeldError as error:
+            held.append(str(error))
+    if held:
+        raise HeldError("; ".join(held))
 
 
 if __name__ == "__main__":

@@ -52,3 +52,9 @@ class ErasureError(RecsynthError):
     """A user was erased, and yet the id stands somewhere below lake or report; or an erasure was killed on the way."""
 
     exit_code = 8
+
+
+class HeldError(RecsynthError):
+    """The night is done but breaks a rule that holds it back: it is not published, readers stay on the one before."""
+
+    exit_code = 9

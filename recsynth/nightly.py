@@ -14,7 +14,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.errors import ContractError, ErasureError, InputError, RecsynthError
+from recsynth.checks.check import check_rules
+from recsynth.errors import ContractError, ErasureError, HeldError, InputError, RecsynthError
 from recsynth.ledger import Ledger
 from recsynth.lock import lake_lock
 from recsynth.model.champion import champion
@@ -28,7 +29,7 @@ from recsynth.stage import Night, Stage
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
 from recsynth.tables.model import MODELS
-from recsynth.tables.ops import ERASURES
+from recsynth.tables.ops import CHECKS, ERASURES
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,10 @@ def run_night(
 
     A stage that is done is not done again; what a dead run left half done is put back first; the date is
     published once every stage is done. Raises a RecsynthError with everything put back as it was: after bad
-    input to the start of the run, after any other failure to the end of the last finished stage.
+    input to the start of the run, after any other failure to the end of the last finished stage. Raises HeldError,
+    with the page written, if all is done but a rule of `ops.checks` holds the night back.
     """
+    check_rules(spark, settings.checks)
     night = Night(f"{as_of}-{uuid.uuid4().hex[:8]}", as_of, datetime.now(UTC), settings)
     landing = Path(settings.paths.landing)
     with held_lake(spark, night) as ledger:
@@ -55,12 +58,18 @@ def run_night(
         check_erasures(store)
         ledger.begin(night)
         try:
-            _run(Runner(store, ledger, night, stages), choice or Choice())
+            broken = _run(Runner(store, ledger, night, stages), choice or Choice())
         except BaseException as error:
             _put_back(ledger, night, error)
             raise
-        ledger.end(night)
-        return page(store, night)
+        ledger.end(night, f"held back by {', '.join(broken)}"[:500] if broken else None)
+        written = page(store, night)
+        if broken:
+            raise HeldError(
+                f"{as_of}: expected every rule that holds a night to pass, found {', '.join(broken)} failed; the night "
+                f"is not published (see ops.checks and {written})"
+            )
+        return written
 
 
 @contextmanager
@@ -124,16 +133,27 @@ def check_erasures(store: Store) -> None:
         )
 
 
-def _run(runner: Runner, choice: Choice) -> None:
+def _run(runner: Runner, choice: Choice) -> list[str]:
+    """Run what is not done, publish what is complete; returns the rules that hold the night back."""
     names = [stage.name for stage in runner.stages]
     for name in filter(None, (choice.from_stage, choice.only)):
         if name not in names:
             raise InputError("stage", f"one of {', '.join(names)}", name)
     runner.run(choice)
     as_of = runner.night.as_of
-    if runner.is_complete() and not runner.ledger.is_published(as_of):
+    if not runner.is_complete() or runner.ledger.is_published(as_of):
+        return []
+    broken = broken_rules(runner.ledger.store, as_of) if runner.night.settings.checks.hold else []
+    if not broken:
         runner.ledger.publish(runner.night)
         log.info("published %s", as_of)
+    return broken
+
+
+def broken_rules(store: Store, as_of: date) -> list[str]:
+    """Names of the rules that hold a night back; bound: the rules of the settings."""
+    judged = store.read_night(CHECKS, as_of).where("on_failure = 'hold' and outcome = 'failed'")
+    return sorted(row.rule for row in judged.select("rule").collect())
 
 
 def _put_back(ledger: Ledger, night: Night, error: BaseException) -> None:

@@ -16,6 +16,8 @@ from recsynth.apps.service_answers import service_answers
 from recsynth.apps.user_profiles import user_profiles
 from recsynth.bronze.land import land
 from recsynth.candidates.candidates import candidates
+from recsynth.checks.check import check
+from recsynth.checks.settings import CHECKED
 from recsynth.evaluation.evaluate import evaluate
 from recsynth.gold.histories import histories
 from recsynth.gold.interactions import interactions
@@ -341,5 +343,13 @@ STAGES: tuple[Stage, ...] = (
         ("ops.metrics",),
         judge_profiles,
         sees_future=ALL_TIME,
+    ),
+    Stage(
+        "check",
+        (*CHECKED, "ops.checks"),
+        ("ops.checks",),
+        check,
+        sees_nights=frozenset({"ops.checks"}),
+        section="checks",
     ),
 )

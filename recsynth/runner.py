@@ -84,6 +84,8 @@ class Runner:
                 parts.append(self._visible_content(table))
             else:
                 parts.append(f"{name}@{self.store.version(table)}")
+        if stage.section:
+            parts.append(self.night.settings.section_hash(stage.section))
         if not stage.reads or stage.name == "land":
             parts.append(str(time.time_ns()))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from recsynth.apps.settings import AppsSettings
 from recsynth.candidates.settings import CandidateSettings
+from recsynth.checks.settings import CheckSettings
 from recsynth.errors import SettingsError
 from recsynth.evaluation.settings import EvaluationSettings
 from recsynth.gold.settings import GoldSettings
@@ -78,6 +79,7 @@ class Settings(Section):
     ranking: RankingSettings = Field(default_factory=RankingSettings, description="Ranker and lists.")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Judging a night.")
     apps: AppsSettings = Field(default_factory=AppsSettings, description="The applications.")
+    checks: CheckSettings = Field(default_factory=CheckSettings, description="Rules that a night must keep.")
     shop: ShopSettings = Field(default_factory=ShopSettings, description="The simulated shop.")
 
     @field_validator("shop_time_zone")
@@ -91,9 +93,12 @@ class Settings(Section):
 
     @property
     def config_hash(self) -> str:
-        """sha256 of all that shapes tables: everything but paths and the Spark session."""
-        shaping = self.model_dump(mode="json", exclude={"paths", "spark"})
-        return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()
+        """sha256 of all that shapes tables: everything but paths, the Spark session and the checks that judge them."""
+        return _hash(self.model_dump(mode="json", exclude={"paths", "spark", "checks"}))
+
+    def section_hash(self, name: str) -> str:
+        """sha256 of one section."""
+        return _hash(self.model_dump(mode="json", include={name}))
 
     @classmethod
     def load(cls, path: str | Path, overrides: list[str] | None = None) -> Self:
@@ -114,6 +119,10 @@ class Settings(Section):
             return cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError(_explain(path, error)) from error
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 
+from recsynth.checks.settings import WORDS, RuleSettings
 from recsynth.section import Section
 from recsynth.settings import Settings
 from recsynth.source import COLUMNS, REQUIRED, SourceSettings
@@ -36,8 +37,8 @@ value is read as TOML, and as plain text where it is no TOML: `--set seed=7`, `-
 `--set 'spark.extra={ "spark.ui.enabled" = "false" }'`.
 
 Relative paths are taken from the folder in which the job is started. Paths are of a file system that the driver and
-every executor see under the same name. `paths` and `spark` shape no table; a change of any other setting makes the
-next run do the stages of a date anew.
+every executor see under the same name. `paths` and `spark` shape no table, `checks` only judge them; a change of any
+other setting makes the next run do the stages of a date anew.
 
 | file | what it is |
 |---|---|
@@ -101,8 +102,47 @@ title = "Description"
   rows that are new since the last.
 - `ts` is ISO 8601 unless `time_format` gives a Spark datetime pattern. An offset in the text wins over `time_zone`.
 
+## How to say what a night must keep
+
+`check`, the last stage, judges rules on the finished tables of the night before readers see them, and writes what it
+found to `ops.checks`. A night that breaks a rule of `on_failure = "hold"` is done but not published: readers stay on
+the night before, the job ends with exit code 9 and names the rules, the page says what was found. Our own rules stand
+in `recsynth/checks/rules.toml`; `checks.without` leaves some of them out, and a rule of the same name takes the place
+of one. Run the date again with `--set checks.hold=false` to publish it all the same: only `check` is done anew.
+
+```toml
+[[checks.rules]]
+name = "prices_are_plausible"    # no more than one purchase in a thousand
+table = "silver.events"
+kind = "range"
+columns = ["price"]
+where = "event_type = 'purchase'"
+days = 7
+min = 0.01
+max = 5000
+at_most = 0.001
+
+[[checks.rules]]
+name = "sellers_keep_their_share"
+table = "output.recommendations"
+kind = "figure"
+expression = "avg(if(item_id like 'M%', 1, 0))"
+fall = 0.5                       # no less than half of what it mostly is
+on_failure = "hold"
+```
+
+<rule kinds>
+
+Rules on rows (the first seven) fail where the share of broken rows is above `at_most`, and `ops.checks` gives the SQL
+condition that finds them. A figure may lie within fixed bounds, or near the median of the last `checks.nights` good
+nights: those of which no rule that holds failed. What has no rows, or too few nights before it, is `not judged`.
+
 ## Every setting
 """
+
+
+# Sections of which a file has any number.
+ENTRIES: dict[type[Section], str] = {SourceSettings: "sources", RuleSettings: "checks.rules"}
 
 
 def page() -> str:
@@ -111,12 +151,19 @@ def page() -> str:
         **{kind: _code(required) for kind, required in REQUIRED.items()},
         **{f"{kind} columns": _code(get_args(columns)) for kind, columns in COLUMNS.items()},
         "event_types": _code(EVENT_TYPES),
+        "rule kinds": "\n".join(_kind(kind, *words) for kind, words in WORDS.items()),
     }
     head = HEAD
     for word, text in words.items():
         head = head.replace(f"<{word}>", text)
-    sections: list[tuple[str, type[Section]]] = [*_sections(Settings, ""), ("[sources]", SourceSettings)]
+    sections: list[tuple[str, type[Section]]] = [*_sections(Settings, "")]
+    sections += [(f"[{name}]", section) for section, name in ENTRIES.items()]
     return "\n".join([head, *(_section(name, section) for name, section in sections)])
+
+
+def _kind(kind: str, needed: set[str], further: set[str]) -> str:
+    may = f"; may have {_code(tuple(sorted(further)))}" if further else ""
+    return f"- `{kind}`: needs {_code(tuple(sorted(needed)))}{may}."
 
 
 def _sections(section: type[Section], prefix: str) -> Iterator[tuple[str, type[Section]]]:
@@ -163,7 +210,7 @@ def _type(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{_toml(value)}`" for value in inside)
     if origin in (Union, types.UnionType):
-        return " or ".join(_type(one) for one in inside)
+        return " or ".join(_type(one) for one in inside if one is not types.NoneType)
     if origin is dict:
         return f"table of {_plural(inside[1])}"
     if origin is list:
@@ -173,7 +220,7 @@ def _type(kind: Any) -> str:
 
 def _plural(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Section):
-        return "`[[sources]]` entries"
+        return f"`[[{ENTRIES[kind]}]]` entries"
     return {"text": "text", "number": "numbers", "integer": "integers"}.get(_type(kind), _type(kind))
 
 
@@ -199,7 +246,8 @@ def _limits(field: FieldInfo) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    return f"`{_toml(field.get_default(call_default_factory=True, validated_data={}))}`"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return "none" if default is None else f"`{_toml(default)}`"
 
 
 def _toml(value: Any) -> str:

@@ -69,7 +69,8 @@ class Stage:
     the DataFrame it writes, or a mapping of short names where it writes several. `ops.metrics` may be
     among them. A table with a time column is cut off at the as-of date unless `sees_future` names it. Of a
     nightly table it sees its own night, unless `sees_nights` names it: then all nights up to this one,
-    with `run_date`, and for a table that it writes itself only the nights before.
+    with `run_date`, and for a table that it writes itself only the nights before. `section` names a section of
+    the settings that shapes this stage alone: a change of it does no other stage anew.
     """
 
     name: str
@@ -78,3 +79,4 @@ class Stage:
     function: Callable[..., DataFrame | Frames]
     sees_future: frozenset[str] = frozenset()
     sees_nights: frozenset[str] = frozenset()
+    section: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recsynth.checks.settings import WORDS
 from recsynth.errors import SettingsError
 from recsynth.settings import Settings
 from recsynth.settings_page import page
@@ -43,9 +44,15 @@ def test_the_defaults_on_the_page_are_a_configuration() -> None:
 
 
 def test_the_examples_load(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "shop.toml").write_text(example)
-    assert Settings.load(tmp_path / "shop.toml").sources[0].event_types == {"BUY": "purchase", "RETURNED": "return"}
+    source, rules = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "shop.toml").write_text(source + rules)
+    settings = Settings.load(tmp_path / "shop.toml")
+    assert settings.sources[0].event_types == {"BUY": "purchase", "RETURNED": "return"}
+    assert [r.name for r in settings.checks.rules] == ["prices_are_plausible", "sellers_keep_their_share"]
+
+
+def test_the_page_says_what_each_kind_of_rule_needs() -> None:
+    assert {f"- `{kind}`: needs" in README for kind in WORDS} == {True}
 
 
 def test_the_overrides_that_the_page_shows_are_taken() -> None:

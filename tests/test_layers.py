@@ -13,8 +13,8 @@ import recsynth
 ROOT = Path(recsynth.__file__).parent
 FOUNDATION = {"model", "tables", "measure"}
 ROOMS = {p.name for p in ROOT.iterdir() if (p / "__init__.py").is_file()} - FOUNDATION
-# They put the rooms together: the list of stages, the night around it, the sections of the settings.
-ASSEMBLY = {"pipeline", "nightly", "settings"}
+# They put the rooms together: the list of stages, the night around it, the sections of the settings and their page.
+ASSEMBLY = {"pipeline", "nightly", "settings", "settings_page"}
 TORCH_AND_SPARK = {"training/distributed.py", "training/train.py", "inference/encoder.py", "inference/embed_users.py"}
 MODULES = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py"))
 

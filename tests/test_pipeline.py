@@ -43,7 +43,9 @@ def test_what_the_pipeline_itself_writes_no_stage_does_but_metrics() -> None:
 
 @each_stage
 def test_a_stage_gets_what_it_reads_by_short_names_and_the_night(stage: Stage) -> None:
-    parameters = list(inspect.signature(stage.function).parameters)
+    parameters = inspect.signature(stage.function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return  # it takes whatever it reads: a check reads what rules name
     assert sorted(parameters) == sorted([*(TABLES[name].short for name in stage.reads), "night"])
 
 

@@ -72,6 +72,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "synthesis.synthesis_report": {"generator": "gan", "metric": "popularity", "kind": "fidelity", "value": 0.9,
                                    "reference": 0.95, "threshold": 0.92, "passed": False},
     "ops.metrics": {"stage": "evaluate", "metric": "ndcg@10", "model": "recsynth", "segment": "all", "value": 0.3},
+    "ops.checks": {"rule": "events_are_fresh", "table": "silver.events", "kind": "freshness", "on_failure": "warn",
+                   "outcome": "failed", "said": "too old", "past": [], "profile": {}},
     "silver.quarantine": {"file_id": "f", "row_hash": "h", "source": "orders", "raw": "{}", "reason": "missing user_id",
                           "first_seen": AT, "copies": 2},
 }  # fmt: skip
@@ -177,7 +179,7 @@ def test_every_table_is_told_with_its_grain() -> None:
     # What the text below the table says of run_date.
     nightly = {n for n, t in TABLES.items() if t.nightly}
     assert nightly == {n for n, t in TABLES.items() if t.layer in ("gold", "synthesis", "rank", "output")} | {
-        "model.models", "model.classifiers", "model.user_embeddings", "ops.metrics",
+        "model.models", "model.classifiers", "model.user_embeddings", "ops.metrics", "ops.checks",
     }  # fmt: skip
 
 
@@ -257,4 +259,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 13
+    assert [result.count() for result in results[2:]] == [1] * 14

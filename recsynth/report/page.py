@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from recsynth.report import plots
 from recsynth.report.ads import ads
+from recsynth.report.checks import checks
 from recsynth.report.demand import demand
 from recsynth.report.examples import examples, new_items, search, similar
 from recsynth.report.labels import labels
@@ -47,7 +48,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "written": written(tables), "other_words": other_words(tables),
-        "stages": _stages(tables),
+        "checks": checks(tables, night.settings.checks.hold), "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)

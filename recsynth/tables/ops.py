@@ -68,6 +68,34 @@ METRICS = Table(
     ),
 )
 
+CHECKS = Table(
+    name="ops.checks",
+    grain="one row per (run_date, rule): what a rule found in the finished tables of the night",
+    writer="check",
+    key=("rule",),
+    columns=(
+        column("rule", "string", "name of the rule"),
+        column("table", "string", "the table it is about"),
+        column("kind", "string", "what must hold, such as not_null or figure"),
+        column("on_failure", "string", "hold: the night is not published; warn", "on_failure in ('hold', 'warn')"),
+        column(
+            "outcome",
+            "string",
+            "passed, failed, or not judged: no rows, or too few nights before",
+            "outcome in ('passed', 'failed', 'not judged')",
+        ),
+        column("said", "string", "one sentence: what was expected and found"),
+        column("rows", "bigint?", "rows that were judged, where the rule is on rows"),
+        column("broken", "bigint?", "of these, rows that break it"),
+        column("value", "double?", "share of broken rows, days, figure or index"),
+        column("low", "double?", "least value that passes"),
+        column("high", "double?", "greatest value that passes"),
+        column("broken_where", "string?", "SQL condition of the rows that break it, for a query of one's own"),
+        column("past", "array<double>", "value of the good nights before, oldest first"),
+        column("profile", "map<string,double>", "distribution: value or lower edge of a bin to its share"),
+    ),
+)
+
 PUBLISHED = Table(
     name="ops.published",
     grain="one row per complete night; join on run_date and never see half a night",
@@ -110,4 +138,4 @@ ERASURES = Table(
     ),
 )
 
-TABLES = (RUNS, STAGE_RUNS, METRICS, PUBLISHED, ERASURES)
+TABLES = (RUNS, STAGE_RUNS, METRICS, CHECKS, PUBLISHED, ERASURES)
