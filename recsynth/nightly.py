@@ -79,9 +79,9 @@ def held_lake(spark: SparkSession, night: Night) -> Iterator[Ledger]:
     Raises LakeBusyError, or ContractError if the lake was written by another version of the tables.
     """
     paths = night.settings.paths
-    with lake_lock(paths.lake, night.run_id):
+    with lake_lock(paths.lake, night.run_id) as lease:
         check_schema_version(paths.lake)
-        ledger = Ledger(Store(spark, paths.lake, paths.catalog))
+        ledger = Ledger(Store(spark, paths.lake, paths.catalog, lease.check))
         for table in ledger.recover():
             log.warning("%s: put back what a dead run left", table)
         try:
@@ -143,7 +143,7 @@ def _run(runner: Runner, choice: Choice) -> list[str]:
     as_of = runner.night.as_of
     if not runner.is_complete() or runner.ledger.is_published(as_of):
         return []
-    broken = broken_rules(runner.ledger.store, as_of) if runner.night.settings.checks.hold else []
+    broken = broken_rules(runner.ledger.store, as_of)
     if not broken:
         runner.ledger.publish(runner.night)
         log.info("published %s", as_of)

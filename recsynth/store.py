@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -23,9 +23,14 @@ _COMMIT = re.compile(r"\d{20}\.json")
 class Store:
     """Reads and writes declared tables at `<lake>/<layer>/<table>`; each write is checked as it is made."""
 
-    def __init__(self, spark: SparkSession, lake: str, catalog: str = "") -> None:
-        """`catalog`: prefix under which tables are also registered by name, such as `main.shop_`."""
-        self.spark, self.lake, self.catalog = spark, lake.rstrip("/"), catalog
+    def __init__(
+        self, spark: SparkSession, lake: str, catalog: str = "", may_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """`catalog`: prefix under which tables are also registered by name, such as `main.shop_`.
+
+        `may_change` is asked before every change of a table and raises where the lake is held by another run now.
+        """
+        self.spark, self.lake, self.catalog, self.may_change = spark, lake.rstrip("/"), catalog, may_change
 
     def path(self, table: Table) -> str:
         """The table's folder."""
@@ -81,6 +86,7 @@ class Store:
         Raises ContractError for schema, row rules or key; the caller then restores the version before.
         """
         night = str(run_date)
+        self.may_change()
         check_schema(table, rows.schema, night)
         rows = rows.select(*table.column_names)
         self._create(table)
@@ -102,6 +108,7 @@ class Store:
         current = self.version(table)
         if current == version:
             return
+        self.may_change()
         if version == ABSENT:
             self.delete_folder(self.path(table))
         else:
@@ -109,6 +116,7 @@ class Store:
 
     def delete(self, table: Table, condition: str) -> None:
         """Delete the rows that satisfy a SQL condition."""
+        self.may_change()
         if self.version(table) != ABSENT:
             DeltaTable.forPath(self.spark, self.path(table)).delete(condition)
 
@@ -117,6 +125,7 @@ class Store:
 
         The keys are rows and no condition: what they hold stands in no plan and in no commit.
         """
+        self.may_change()
         if self.version(table) == ABSENT:
             return 0
         same = " AND ".join(f"old.{name} = new.{name}" for name in on)
@@ -127,6 +136,7 @@ class Store:
 
     def forget(self, table: Table) -> None:
         """Remove all but the latest version from the disk: files, statistics and commits; no time travel before it."""
+        self.may_change()
         version = self.version(table)
         if version == ABSENT:
             return

@@ -21,7 +21,8 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
     """Judge every rule in force.
 
     Reads every table that a rule may name, as it stood before the as-of date, and ops.checks of earlier nights; writes
-    ops.checks. A good night is one on which no rule failed that holds a night back: only those are compared with.
+    ops.checks. A good night is one on which no rule failed that holds a night back: only those are compared with. With
+    `checks.hold` off no rule holds, so that what a shop publishes in spite of one is what later nights are compared with.
     Collected: a row a rule, and past rows of at most `checks.nights` nights.
     """
     settings = night.settings.checks
@@ -34,11 +35,12 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
     made = []
     for rule in rules:
         past = [row.value for row in before.get(rule.name, []) if row.value is not None]
+        on_failure = rule.on_failure if settings.hold else "warn"
         judged = verdict(rule, found[rule.name], past, last.get(rule.name, Found()), settings.least_nights)
         if judged.outcome == "failed":
-            log.warning("rule %s on %s (%s): %s", rule.name, rule.table, rule.on_failure, judged.said)
+            log.warning("rule %s on %s (%s): %s", rule.name, rule.table, on_failure, judged.said)
         made.append((
-            rule.name, rule.table, rule.kind, rule.on_failure, judged.outcome, judged.said,
+            rule.name, rule.table, rule.kind, on_failure, judged.outcome, judged.said,
             found[rule.name].rows, found[rule.name].broken, judged.value, judged.low, judged.high,
             broken_where(rule), past, dict(found[rule.name].profile),
         ))  # fmt: skip

@@ -118,7 +118,9 @@ class CheckSettings(Section):
     """Rules that the finished tables of a night must keep; ours are in `recsynth/checks/rules.toml`."""
 
     hold: bool = Field(
-        True, description='Do not publish a night that breaks a rule of `on_failure = "hold"`; false: publish and warn.'
+        True,
+        description='Do not publish a night that breaks a rule of `on_failure = "hold"`; false: rules only warn, and '
+        "later nights are compared with this one too.",
     )
     without: list[str] = Field(default_factory=list, description="Names of our own rules that are not judged.")
     rules: list[RuleSettings] = Field(default_factory=list, description="Rules beside ours, or in the place of one.")

@@ -15,7 +15,7 @@ from recsynth.report import plots
 PLOTS = 4
 
 
-def checks(tables: Mapping[str, DataFrame], hold: bool) -> dict[str, Any] | None:
+def checks(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     """Rules with what they found, the failed ones first, and figures drawn beside the nights before.
 
     None where nothing was judged. `held`: names of failed rules that hold the night back. Bound: a row a rule.
@@ -31,7 +31,7 @@ def checks(tables: Mapping[str, DataFrame], hold: bool) -> dict[str, Any] | None
         "rules": rows.replace({np.nan: None}).to_dict("records"),
         "passed": int((rows["outcome"] == "passed").sum()), "failed": len(failed),
         "not_judged": int((rows["outcome"] == "not judged").sum()),
-        "held": failed.loc[(failed["on_failure"] == "hold") & hold, "rule"].tolist(),
+        "held": failed.loc[failed["on_failure"] == "hold", "rule"].tolist(),
         "plots": {row["rule"]: _history(row) for _, row in drawn.iterrows()},
     }  # fmt: skip
 

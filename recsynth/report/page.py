@@ -48,7 +48,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "written": written(tables), "other_words": other_words(tables),
-        "checks": checks(tables, night.settings.checks.hold), "stages": _stages(tables),
+        "checks": checks(tables), "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,27 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "sentences": [SCRIPT],
         }
     ],
+    "checks": [
+        {
+            "rule": rule,
+            "table": "silver.events",
+            "kind": kind,
+            "on_failure": on_failure,
+            "outcome": outcome,
+            "said": f"{SCRIPT} 7, expected 8 to 9",
+            "value": 7.0,
+            "low": 8.0,
+            "high": None,
+            "broken_where": f"text = '{SCRIPT}'" if kind == "condition" else None,
+            "past": [8.0, 9.0] if kind == "figure" else [],
+            "profile": {},
+        }
+        for rule, kind, on_failure, outcome in (
+            ("volume", "figure", "hold", "failed"),
+            ("no_markup", "condition", "warn", "failed"),
+            ("freshness", "freshness", "hold", "passed"),
+        )
+    ],
     "item_labels": [
         {
             "item_id": "x",
@@ -396,11 +417,18 @@ def test_the_page_tells_the_night(page: str) -> None:
         assert sentence in said
 
 
+def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: str) -> None:
+    assert "This night is held back: it breaks volume." in page
+    assert "1 rules passed, 2 failed, 0 could not be judged." in page
+    assert "held back" not in empty
+    assert "No rule was judged tonight." in empty
+
+
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, written beside typed, the loss, NDCG of one view,
     # probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
     # texts and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 21
+    assert page.count("<svg") == page.count("</svg>") == 22
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 
