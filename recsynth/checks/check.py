@@ -22,7 +22,7 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
 
     Reads every table that a rule may name, as it stood before the as-of date, and ops.checks of earlier nights; writes
     ops.checks. A good night is one on which no rule failed that holds a night back: only those are compared with. With
-    `checks.hold` off no rule holds, so that what a shop publishes in spite of one is what later nights are compared with.
+    `checks.hold` off no rule holds: what a shop publishes in spite of one is what later nights are compared with.
     Collected: a row a rule, and past rows of at most `checks.nights` nights.
     """
     settings = night.settings.checks
