@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.mapping import text
+from recsynth.silver.masking import masked
 from recsynth.silver.settings import SilverSettings
 from recsynth.source import SourceSettings
 from recsynth.tables.silver import EVENT_TYPES
@@ -31,6 +32,8 @@ def typed_events(rows: DataFrame, source: SourceSettings, silver: SilverSettings
         **{name: text(name) for name in TEXTS},
         **{name: F.expr(f"try_cast(m_{name} as {type_})") for name, type_ in PARSED.items()},
     })  # fmt: skip
+    if silver.mask_texts:
+        rows = rows.withColumns({name: masked(F.col(name)) for name in ("text", "query")})
     return rows.withColumn("reason", first_broken(_event_rules(silver)))
 
 

@@ -28,6 +28,11 @@ class SilverSettings(Section):
     bot_events_per_day: int = Field(
         2000, ge=1, description="A user who does more in a day, purchases and returns apart, is a bot that day."
     )
+    mask_texts: bool = Field(
+        True,
+        description="Mask mail addresses, phone, card and account numbers in reviews, searches and questions, before "
+        "any model reads them; bronze keeps rows as they came.",
+    )
     plausible_title: str = Field(
         r"title rlike r'\p{L}{2,}'",
         description="SQL condition on `title`; another title is taken as none (a note, a code).",

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.mapping import text
+from recsynth.silver.masking import masked
 from recsynth.silver.rules import common_rules, first_broken, is_outside, utc, with_every
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
@@ -21,6 +22,9 @@ def ticket_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFr
     times = {name: utc(source, name) for name in ("ts", "answered_at")}
     rows = rows.withColumns(times | {name: text(name) for name in TEXTS})
     silver = night.settings.silver
+    if silver.mask_texts:
+        # Answers stay: they hold the shop's own numbers, and models read them as templates of several customers alone.
+        rows = rows.withColumn("question", masked(F.col("question")))
     rules = [
         *common_rules(),
         (F.col("ticket_id").isNull(), F.lit("missing ticket_id")),
