@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis install clean
+.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -23,7 +23,7 @@ lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: bench-quality bench-model bench-apps bench-synthesis  ## every measured figure
+bench: bench-quality bench-model bench-apps bench-synthesis bench-checks  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
@@ -48,6 +48,9 @@ bench-planted: .venv/installed  ## answers, labels and advertisements on the sim
 
 bench-texts: .venv/installed  ## text classifiers on five labelled sets, 90 minutes
 	$(BIN)/python -m tests.benchmarks.texts --data $(RECSYNTH_DATA) $(ARGS)
+
+bench-checks: .venv/installed  ## what thirty rules on rows cost beside reading and writing
+	$(BIN)/python -m tests.benchmarks.checks $(ARGS)
 
 bench-synthesis: .venv/installed  ## synthetic people on Online Retail, beside three baselines and real people
 	$(BIN)/python -m tests.benchmarks.synthesis --data $(RECSYNTH_DATA)/online_retail $(ARGS)

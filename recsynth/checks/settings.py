@@ -25,7 +25,7 @@ WORDS: dict[str, tuple[set[str], set[str]]] = {
     "unique": ({"columns"}, {"at_most"}),
     "foreign_key": ({"columns", "references"}, {"at_most"}),
     "freshness": ({"columns", "max"}, set()),
-    "figure": ({"expression"}, {"min", "max", "fall", "rise", "deviations"}),
+    "figure": ({"expression"}, {"says", "min", "max", "fall", "rise", "deviations"}),
     "distribution": ({"columns", "max"}, set()),
 }
 _COMMON = {"name", "table", "kind", "on_failure", "where", "days"}
@@ -59,6 +59,7 @@ class RuleSettings(Section):
     condition: str = Field("", description="`condition`: SQL condition that is true for every row.")
     references: str = Field("", description="`foreign_key`: table that has a row with the same values of `columns`.")
     expression: str = Field("", description="`figure`: SQL aggregate over the rows, such as `count(*)`.")
+    says: str = Field("", description="`figure`: what it is in words, for the page and the log; empty: the expression.")
     at_most: float = Field(0.0, ge=0, le=1, description="Share of the rows that may break a rule on rows.")
     min: float | None = Field(None, description="Least value; of a figure, least figure.")
     max: float | None = Field(
@@ -78,7 +79,7 @@ class RuleSettings(Section):
     def _says_what_its_kind_needs(self) -> Self:
         needed, further = WORDS[self.kind]
         said = {name for name in self.model_fields_set if getattr(self, name) not in (None, "", [])} - _COMMON
-        bounds = ({"min", "max"} if self.kind == "range" else further) if self.kind in ("range", "figure") else set()
+        bounds = further & {"min", "max", "fall", "rise", "deviations"} if self.kind in ("range", "figure") else set()
         if needed - said or (bounds and not bounds & said):
             lacking = ", ".join(sorted(needed - said)) or f"one of {', '.join(sorted(bounds))}"
             raise ValueError(f"rule {self.name}: expected {lacking} for kind {self.kind}, found none")

@@ -75,7 +75,7 @@ def _words(rule: RuleSettings) -> str:
     if rule.kind in ON_ROWS:
         return "share of rows that break it"
     return {"freshness": "days from the newest to the as-of date", "distribution": "population stability index"}.get(
-        rule.kind, rule.expression
+        rule.kind, rule.says or rule.expression
     )
 
 
