@@ -32,8 +32,23 @@ def clean(
     files = landed_files.join(cleaned_files, on="file_id", how="left_anti")
     if files.isEmpty():
         return {}
-    named = F.broadcast(files.select("file_id", F.col("path").alias(PATH)))
-    fresh = rows.join(named, on="file_id", how="inner")
+    result, verdicts = cleaned(with_path(rows, files), events, item_records, tickets, policies, night)
+    return {**result, "quarantine": _quarantine(verdicts, files), "cleaned_files": _cleaned(verdicts, files)}
+
+
+def with_path(rows: DataFrame, files: DataFrame) -> DataFrame:
+    """The rows of these files, each with the path of its own."""
+    return rows.join(F.broadcast(files.select("file_id", F.col("path").alias(PATH))), on="file_id", how="inner")
+
+
+def cleaned(
+    fresh: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame, night: Night
+) -> tuple[dict[str, DataFrame], DataFrame]:
+    """Rows of bronze that silver has not counted yet, joined to what it has.
+
+    fresh: bronze.rows with their `_path`. Returns the tables by short name, and a verdict for every fresh row: file_id,
+    source, raw and `reason`, null where it is kept.
+    """
     typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, night)) for s in night.settings.sources]
     event_rows = [(s, t) for s, t in typed if s.kind == "events"]
     item_sources = [t for s, t in typed if s.kind == "items"]
@@ -41,10 +56,7 @@ def clean(
     new_events = [_events(t.where("reason is null"), s, night) for s, t in event_rows]
     records = [sightings(t.where("reason is null"), night) for s, t in typed if s.kind == "items" or s.item_columns]
     verdicts = reduce(DataFrame.unionByName, [t.select("file_id", "source", "raw", "reason") for _, t in typed])
-    result = {
-        "quarantine": _quarantine(verdicts, files),
-        "cleaned_files": _cleaned(verdicts, files),
-    }
+    result = {}
     if new_events:
         result["events"] = _touched_days(reduce(DataFrame.unionByName, new_events), events, night)
     if records or item_sources:
@@ -53,7 +65,7 @@ def clean(
         result["tickets"] = merged_tickets(_good(asked), tickets)
     if told:
         result["policies"] = merged_policies(_good(told), policies)
-    return result
+    return result, verdicts
 
 
 def _typed(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
