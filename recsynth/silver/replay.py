@@ -37,8 +37,8 @@ def replay(ledger: Ledger, night: Night, source: str, reason: str = "") -> Repla
 
     Changes silver.events, silver.item_records, silver.tickets and silver.policies by what is good now,
     silver.quarantine and silver.cleaned_files by the same rows; nights that see them are done anew when they are run
-    again. All or nothing: a failure, or a kill, leaves every table as it was. Raises InputError for a source that is not configured,
-    AccountingError where bronze does not hold what was set aside.
+    again. All or nothing: a failure, or a kill, leaves every table as it was. Raises InputError for a source that is
+    not configured, AccountingError where bronze does not hold what was set aside.
     """
     names = [s.name for s in night.settings.sources]
     if source not in names:
