@@ -152,7 +152,8 @@ def _is_nightly(stage: Stage) -> bool:
 def code_hash() -> str:
     """sha256 of the package's own source: another version of the code does its stages anew."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    own = Path(__file__).parent
+    for path in sorted([*own.rglob("*.py"), *own.rglob("*.toml")]):  # rules are code, too
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

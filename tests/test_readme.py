@@ -73,7 +73,7 @@ ROWS: dict[str, dict[str, Any]] = {
                                    "reference": 0.95, "threshold": 0.92, "passed": False},
     "ops.metrics": {"stage": "evaluate", "metric": "ndcg@10", "model": "recsynth", "segment": "all", "value": 0.3},
     "ops.checks": {"rule": "events_are_fresh", "table": "silver.events", "kind": "freshness", "on_failure": "warn",
-                   "outcome": "failed", "said": "too old", "past": [], "profile": {}},
+                   "outcome": "failed", "said": "too old", "measured": "{}", "past": [], "profile": {}},
     "silver.quarantine": {"file_id": "f", "row_hash": "h", "source": "orders", "raw": "{}", "reason": "missing user_id",
                           "first_seen": AT, "copies": 2},
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import isfinite
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -28,13 +29,13 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
     settings = night.settings.checks
     by_name = {table.name: tables[table.short] for table in TABLES.values() if table.short in tables}
     spark = next(iter(by_name.values())).sparkSession
+    rules = settings.in_force
     before = _good_nights(by_name[CHECKS.name], settings)
     last = {rule: Found(rows=rows[-1]["rows"], profile=rows[-1]["profile"]) for rule, rows in before.items()}
-    rules = settings.in_force
     found = find(rules, by_name, last, night)
     made = []
     for rule in rules:
-        past = [row.value for row in before.get(rule.name, []) if row.value is not None]
+        past = [row.value for row in before.get(rule.name, []) if row.value is not None and isfinite(row.value)]
         on_failure = rule.on_failure if settings.hold else "warn"
         judged = verdict(rule, found[rule.name], past, last.get(rule.name, Found()), settings.least_nights)
         if judged.outcome == "failed":
@@ -42,7 +43,7 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
         made.append((
             rule.name, rule.table, rule.kind, on_failure, judged.outcome, judged.said,
             found[rule.name].rows, found[rule.name].broken, judged.value, judged.low, judged.high,
-            broken_where(rule), past, dict(found[rule.name].profile),
+            broken_where(rule), rule.measured, past, dict(found[rule.name].profile),
         ))  # fmt: skip
     return spark.createDataFrame(made, CHECKS.schema)
 
@@ -58,8 +59,10 @@ def _good_nights(checks: DataFrame, settings: CheckSettings) -> dict[str, list[R
     bad = checks.where("on_failure = 'hold' and outcome = 'failed'").select(RUN_DATE).distinct()
     good = checks.join(bad, on=RUN_DATE, how="left_anti")
     last = good.select(RUN_DATE).distinct().orderBy(F.desc(RUN_DATE)).limit(settings.nights)
-    kept = good.join(last, on=RUN_DATE).select(RUN_DATE, "rule", "value", "rows", "profile").orderBy(RUN_DATE)
+    kept = good.join(last, on=RUN_DATE).select(RUN_DATE, "rule", "measured", "value", "rows", "profile")
     rows: dict[str, list[Row]] = {}
-    for row in kept.collect():  # bound: nights * rules
-        rows.setdefault(row.rule, []).append(row)
+    measured = {rule.name: rule.measured for rule in settings.in_force}
+    for row in kept.orderBy(RUN_DATE).collect():  # bound: nights * rules
+        if row.measured == measured.get(row.rule):
+            rows.setdefault(row.rule, []).append(row)
     return rows

@@ -6,14 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import reduce
 from itertools import zip_longest
-from operator import or_
-from typing import Any
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import NumericType
+from pyspark.sql.types import DateType, NumericType
 
 from recsynth.checks.settings import RuleSettings
 from recsynth.errors import SettingsError
@@ -76,7 +76,9 @@ def scope(rows: DataFrame, rule: RuleSettings, night: Night) -> DataFrame:
     """The rows that a rule judges."""
     time = TABLES[rule.table].time
     if rule.days and time is not None:
-        rows = rows.where(F.col(time) >= F.lit(night.cutoff_before(rule.days)))
+        is_day = isinstance(rows.schema[time].dataType, DateType)
+        first = night.as_of - timedelta(days=rule.days) if is_day else night.cutoff_before(rule.days)
+        rows = rows.where(F.col(time) >= F.lit(first))
     return rows.where(rule.where) if rule.where else rows
 
 
@@ -122,27 +124,20 @@ def _quoted(text: str) -> str:
 
 
 def _one_pass(rules: Sequence[RuleSettings], rows: DataFrame, night: Night) -> dict[str, Found]:
-    asked = [F.count(F.lit(1)).alias("rows"), *(_aggregate(rule).alias(rule.name) for rule in rules)]
-    answer = rows.agg(*asked).first()
+    answer = rows.agg(F.count(F.lit(1)), *(_aggregate(rule, night) for rule in rules)).first()
     assert answer is not None
-    return {rule.name: _found(rule, answer["rows"], answer[rule.name], night) for rule in rules}
+    count, *answers = answer
+    found = zip(rules, answers, strict=True)
+    return {rule.name: _share(count, one) if rule.kind in ON_ROWS else Found(value=one) for rule, one in found}
 
 
-def _aggregate(rule: RuleSettings) -> Column:
+def _aggregate(rule: RuleSettings, night: Night) -> Column:
     if (condition := broken_where(rule)) is not None:
         return F.count_if(F.expr(condition))
     if rule.kind == "freshness":
-        return F.max(F.col(rule.columns[0]).cast("timestamp"))
+        newest = F.max(F.col(rule.columns[0]).cast("timestamp").cast("double"))
+        return (F.lit(night.cutoff.timestamp()) - newest) / 86_400
     return F.expr(rule.expression).cast("double")
-
-
-def _found(rule: RuleSettings, rows: int, answer: Any, night: Night) -> Found:
-    if rule.kind in ON_ROWS:
-        return _share(rows, answer)
-    if rule.kind == "freshness" and answer is not None:
-        # Spark hands times over without a zone, in that of the session: UTC.
-        return Found(value=(night.cutoff.replace(tzinfo=None) - answer).total_seconds() / 86_400)
-    return Found(value=answer)
 
 
 def _share(rows: int, broken: int) -> Found:
@@ -150,15 +145,19 @@ def _share(rows: int, broken: int) -> Found:
 
 
 def _unique(rule: RuleSettings, rows: DataFrame) -> Found:
-    sizes = rows.groupBy(*rule.columns).count()
+    sizes = _with_values(rows, rule.columns).groupBy(*rule.columns).count()
     counted = sizes.agg(F.sum("count").alias("rows"), F.sum(F.col("count") - 1).alias("broken")).first()
     assert counted is not None
     return _share(counted["rows"] or 0, counted["broken"] or 0)
 
 
+def _with_values(rows: DataFrame, columns: Sequence[str]) -> DataFrame:
+    """Rows without a null among the columns: as in SQL, an unknown key is neither twice nor without its other."""
+    return rows.where(reduce(and_, (F.col(c).isNotNull() for c in columns)))
+
+
 def _foreign_key(rule: RuleSettings, rows: DataFrame, others: DataFrame) -> Found:
-    known = reduce(or_, (F.col(c).isNull() for c in rule.columns))
-    judged = rows.where(~known).select(*rule.columns)
+    judged = _with_values(rows, rule.columns).select(*rule.columns)
     there = others.select(*rule.columns).distinct().withColumn("there", F.lit(1))
     counted = (
         judged.join(there, on=list(rule.columns), how="left")
@@ -171,7 +170,7 @@ def _foreign_key(rule: RuleSettings, rows: DataFrame, others: DataFrame) -> Foun
 
 def _numbers(rule: RuleSettings, rows: DataFrame, before: Mapping[str, float]) -> Found:
     """Shares of the parts of a column of numbers, and of those into which the last good night's fell."""
-    number = F.col(rule.columns[0]).cast("double")
+    number = F.nullif(F.col(rule.columns[0]).cast("double"), F.lit(math.nan))
     shares = F.array(*(F.lit(k / PARTS) for k in range(PARTS + 1)))
     first = rows.agg(F.percentile_approx(number, shares, F.lit(10_000)), F.count(number)).first()
     assert first is not None

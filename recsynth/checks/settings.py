@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -74,6 +74,13 @@ class RuleSettings(Section):
     deviations: float | None = Field(
         None, gt=0, description="`figure`: how many usual deviations (1.4826 times the median one) from that median."
     )
+
+    @property
+    def measured(self) -> str:
+        """What the rule measures, as JSON: a figure is compared with nights on which it was the same one."""
+        bounds = {"name", "on_failure", "at_most", "says", "fall", "rise", "deviations"}
+        bounds |= {"min", "max"} if self.kind in ("freshness", "figure", "distribution") else set()
+        return self.model_dump_json(exclude=bounds, exclude_defaults=True)
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> Self:
@@ -145,6 +152,3 @@ class CheckSettings(Section):
         """Ours, but for those left out or replaced, then the shop's own."""
         left_out = {*self.without, *(rule.name for rule in self.rules)}
         return [*(rule for rule in default_rules() if rule.name not in left_out), *self.rules]
-
-
-KINDS = get_args(Kind)

@@ -91,6 +91,7 @@ CHECKS = Table(
         column("low", "double?", "least value that passes"),
         column("high", "double?", "greatest value that passes"),
         column("broken_where", "string?", "SQL condition of the rows that break it, for a query of one's own"),
+        column("measured", "string", "what was measured, as JSON; only nights with the same are compared with"),
         column("past", "array<double>", "value of the good nights before, oldest first"),
         column("profile", "map<string,double>", "distribution: value or lower edge of a bin to its share"),
     ),

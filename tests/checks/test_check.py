@@ -19,7 +19,7 @@ from recsynth.tables import RUN_DATE, TABLES
 from recsynth.tables.gold import HISTORIES, ITEM_TEXT
 from recsynth.tables.ops import CHECKS, METRICS
 from recsynth.tables.output import RECOMMENDATIONS
-from tests.rows import events, night, table
+from tests.rows import events, item_record, item_records, night, table
 
 AS_OF = date(2024, 5, 1)
 LAST = datetime(2024, 4, 30, 12, tzinfo=UTC)
@@ -235,6 +235,38 @@ def test_a_bad_night_is_not_what_later_ones_are_compared_with(
     rows = spark.createDataFrame(list(bad.values()), CHECKS.schema).withColumn(RUN_DATE, F.lit(date(2024, 4, 30)))
     before = past.where(F.col(RUN_DATE) < F.lit(date(2024, 4, 30))).union(rows)
     assert list(judged(spark, clean, before, about)["recommendations_volume"].past) == [60.0]
+
+
+def test_a_rule_that_measures_something_else_now_begins_anew(
+    spark: SparkSession, clean: Tables, past: DataFrame
+) -> None:
+    other = {"name": "sources", "table": "silver.events", "kind": "distribution", "columns": ["price"], "max": 0.1}
+    rules = [r for r in FURTHER if r["name"] != "sources"] + [other]
+    checks = CheckSettings.model_validate({"rules": rules, "least_nights": 2})
+    named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past}
+    found = {r.rule: r for r in check(night(AS_OF, SETTINGS.model_copy(update={"checks": checks})), **named).collect()}
+    assert (found["sources"].outcome, list(found["sources"].past)) == ("not judged", [])
+    assert found["scores"].outcome == "passed"
+
+
+def test_days_before_the_date_are_counted_in_the_shops_own_zone_and_by_day(spark: SparkSession, clean: Tables) -> None:
+    records = item_records(spark, [item_record("i0", AS_OF - timedelta(days=d), title=str(d)) for d in (1, 2, 3)])
+    rule = {"kind": "figure", "expression": "count(*)", "min": 0}
+    rules = [{"name": f"days_{d}", "table": "silver.item_records", "days": d, **rule} for d in (1, 2)]
+    settings = Settings.model_validate({"shop_time_zone": "Asia/Tokyo", "checks": {
+        "rules": [*rules, {"name": "newest", "table": "silver.item_records", "kind": "freshness", "max": 3,
+                           "columns": ["seen_date"]}], "without": [r.name for r in default_rules()]}})  # fmt: skip
+    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past, "item_records": records}
+    found = {r.rule: r.value for r in check(night(AS_OF, settings), **named).collect()}
+    # Tokyo's 1 May begins at 15:00 UTC of 30 April; a day is taken to begin at 00:00 UTC.
+    assert found == {"days_1": 1.0, "days_2": 2.0, "newest": pytest.approx(0.625)}
+
+
+def test_an_unknown_key_is_neither_twice_nor_without_its_other(spark: SparkSession, clean: Tables) -> None:
+    unknown = put("event_id", None)(put("item_id", None)(clean[EVENTS]))
+    found = judged(spark, clean | {EVENTS: unknown}, about={"event_once", "item_in_catalogue"})
+    assert {row.outcome for row in found.values()} == {"not judged"}
 
 
 def test_rules_on_the_same_rows_are_one_pass(spark: SparkSession, clean: Tables) -> None:

@@ -152,6 +152,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "low": 8.0,
             "high": None,
             "broken_where": f"text = '{SCRIPT}'" if kind == "condition" else None,
+            "measured": "{}",
             "past": [8.0, 9.0] if kind == "figure" else [],
             "profile": {},
         }
