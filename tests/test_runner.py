@@ -138,6 +138,7 @@ def test_the_rerun_of_a_dead_run_resumes_and_publishes(lake: Lake) -> None:
     assert lake.ledger.is_published(AS_OF)
 
 
+@pytest.mark.slow
 def test_only_one_stage_and_from_a_stage_on(lake: Lake) -> None:
     runner = lake.run(COUNT, PAIR, choice=Choice(only="histories"))
     assert not runner.is_complete()

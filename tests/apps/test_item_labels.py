@@ -77,6 +77,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
             "figures": {(r.segment, r.metric, r.model): r.value for r in taught["metrics"].collect()}}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_planted_gaps_are_filled_with_what_was_planted(made: dict[str, Any]) -> None:
     rows: dict[tuple[str, str], Row] = made["rows"]
     lost = gaps(SHOP, SEED)
@@ -89,6 +90,7 @@ def test_planted_gaps_are_filled_with_what_was_planted(made: dict[str, Any]) -> 
     assert sum(sure) / len(sure) > 0.95
 
 
+@pytest.mark.slow
 def test_models_are_judged_on_items_that_none_learns_from(made: dict[str, Any]) -> None:
     assert sorted(r.task for r in made["models"].collect()) == ["item_category", "item_fields"]
     assert made["figures"]["item_fields", "span_f1", "challenger"] >= 0.95
@@ -96,6 +98,7 @@ def test_models_are_judged_on_items_that_none_learns_from(made: dict[str, Any]) 
     assert made["figures"]["item_category", "accuracy", "challenger"] > 0.8
 
 
+@pytest.mark.slow
 def test_words_that_contradict_the_record_are_told_and_fill_nothing(made: dict[str, Any]) -> None:
     liar = made["rows"]["liar", "colour"]
     assert (liar.value, liar.words, liar.found_in, liar.start) == ("red", "red", "title", 4)
@@ -103,6 +106,7 @@ def test_words_that_contradict_the_record_are_told_and_fill_nothing(made: dict[s
     assert {item for item, _ in made["rows"]}.isdisjoint({"wordless"})
 
 
+@pytest.mark.slow
 def test_words_are_read_once_by_a_model(spark: SparkSession, made: dict[str, Any]) -> None:
     # What the night before said is told as it was said, here with a chance that the tagger itself never gives.
     said = made["found"].withColumn("confidence", F.lit(0.125)).where("item_id <> 'liar'")

@@ -130,6 +130,7 @@ def test_the_summary_says_the_rows_own_facts_alone(found: dict[str, Row]) -> Non
     assert found[DEFAULT].summary.startswith("Unknown: nothing is known.")
 
 
+@pytest.mark.slow
 def test_the_next_category_draws_towards_the_shop_as_far_as_earlier_purchases_ask_for(spark: SparkSession) -> None:
     def chance(labels: Any) -> dict[str, float]:
         rows = {r.user_id: r for r in made(spark, at(), labels=labels)["user_profiles"].collect()}

@@ -45,6 +45,7 @@ def test_lists_are_numbered_so_that_32_bits_hold_them(spark: SparkSession) -> No
     assert sorted(r.list for r in found) == list(range(1, 17))
 
 
+@pytest.mark.slow
 def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark: SparkSession) -> None:
     data = rows(spark, 2)
     scores = []
