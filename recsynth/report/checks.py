@@ -38,6 +38,6 @@ def checks(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
 
 def _history(row: pd.Series) -> Markup:
     values = [*row["past"], row["value"]]
-    nights = range(1 - len(values), 1)
+    nights = [*(f"-{n}" for n in range(len(values) - 1, 0, -1)), "tonight"]
     frame = pd.DataFrame({"night": nights, "figure": values, "least": row["low"], "most": row["high"]})
-    return Markup(plots.lines(frame.dropna(axis=1, how="all"), "night", "0 is tonight"))
+    return Markup(plots.lines(frame.dropna(axis=1, how="all"), "night", "good nights before, tonight"))

@@ -79,8 +79,10 @@ def lines(frame: pd.DataFrame, x: str, label: str) -> str:
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
-        axes.tick_params(axis="x", labelrotation=20 if frame[x].dtype == object else 0)
-        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(7))
+        has_names = frame[x].dtype == object
+        axes.tick_params(axis="x", labelrotation=20 if has_names else 0)
+        # Names stand at whole numbers: a tick between two of them would bear the wrong one.
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(7, integer=has_names))
 
     return svg(draw)
 
