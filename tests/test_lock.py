@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from pyspark.sql import SparkSession
 from recsynth.lock import LakeBusyError, lake_lock
 from recsynth.store import Store
 from recsynth.tables.gold import HISTORIES
-from tests.rows import date, table
+from tests.rows import table
 
 LOCK = "_lock.json"
 

@@ -43,7 +43,7 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
         made.append((
             rule.name, rule.table, rule.kind, on_failure, judged.outcome, judged.said,
             found[rule.name].rows, found[rule.name].broken, judged.value, judged.low, judged.high,
-            broken_where(rule), rule.measured, past, dict(found[rule.name].profile),
+            broken_where(rule, night), rule.measured, past, dict(found[rule.name].profile),
         ))  # fmt: skip
     return spark.createDataFrame(made, CHECKS.schema)
 

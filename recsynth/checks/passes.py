@@ -11,6 +11,8 @@ from functools import reduce
 from itertools import zip_longest
 from operator import and_
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, NumericType
@@ -25,6 +27,8 @@ ALONE = ("unique", "foreign_key", "distribution")
 # Of a column of words, the values that are told apart; of numbers, the parts of equal size.
 VALUES, PARTS = 20, 10
 OTHER = "(other)"
+# Spark turns most of what the JVM throws into exceptions of its own, and hands the rest on.
+_FAULTS = (PySparkException, Py4JJavaError)
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ def find(
         groups[rule.table, rule.where, rule.days].append(rule)
     found: dict[str, Found] = {}
     for group in groups.values():
-        rows = scope(tables[group[0].table], group[0], night)
+        rows = tables[group[0].table].where(scope(group[0], night))
         together = [r for r in group if r.kind not in ALONE]
-        found |= _one_pass(together, rows, night) if together else {}
+        found |= _together(together, rows, night) if together else {}
         for rule in group:
             before = last.get(rule.name, Found()).profile
             if rule.kind == "unique":
@@ -72,18 +76,38 @@ def find(
     return found
 
 
-def scope(rows: DataFrame, rule: RuleSettings, night: Night) -> DataFrame:
-    """The rows that a rule judges."""
-    time = TABLES[rule.table].time
-    if rule.days and time is not None:
-        is_day = isinstance(rows.schema[time].dataType, DateType)
-        first = night.as_of - timedelta(days=rule.days) if is_day else night.cutoff_before(rule.days)
-        rows = rows.where(F.col(time) >= F.lit(first))
-    return rows.where(rule.where) if rule.where else rows
+def _together(rules: Sequence[RuleSettings], rows: DataFrame, night: Night) -> dict[str, Found]:
+    """One pass; where its SQL fails on some row, each rule by itself, to name the one at fault."""
+    try:
+        return _one_pass(rules, rows, night)
+    except _FAULTS:
+        for rule in rules:
+            try:
+                _one_pass([rule], rows, night)
+            except _FAULTS as error:
+                raise _refused(rule, error) from error
+        raise
 
 
-def broken_where(rule: RuleSettings) -> str | None:
-    """SQL condition of a row that breaks a rule on single rows; None for the other kinds."""
+def scope(rule: RuleSettings, night: Night) -> str:
+    """SQL condition of the rows that a rule judges."""
+    table = TABLES[rule.table]
+    parts = [f"({rule.where})"] if rule.where else []
+    if rule.days and table.time is not None:
+        is_day = isinstance(table.schema[table.time].dataType, DateType)
+        day = f"date '{night.as_of - timedelta(days=rule.days)}'"
+        instant = f"timestamp_seconds({int(night.cutoff_before(rule.days).timestamp())})"
+        parts.append(f"{table.time} >= {day if is_day else instant}")
+    return " and ".join(parts) or "true"
+
+
+def broken_where(rule: RuleSettings, night: Night) -> str | None:
+    """SQL condition of the rows that break a rule on single rows; None for the other kinds."""
+    condition = _broken(rule)
+    return None if condition is None else f"{scope(rule, night)} and ({condition})"
+
+
+def _broken(rule: RuleSettings) -> str | None:
     columns = [f"`{c}`" for c in rule.columns]
     match rule.kind:
         case "not_null":
@@ -104,18 +128,28 @@ def broken_where(rule: RuleSettings) -> str | None:
 
 
 def check_sql(rules: Sequence[RuleSettings], tables: Mapping[str, DataFrame]) -> None:
-    """Raise SettingsError that names the first rule whose SQL the table does not know; reads no row."""
+    """Raise SettingsError that names the first rule whose SQL the table does not know or whose pattern is none."""
     for rule in rules:
         rows = tables[rule.table]
         try:
             scoped = rows.where(rule.where) if rule.where else rows
-            if condition := broken_where(rule):
+            if condition := _broken(rule):
                 _ = scoped.where(condition).schema
             if rule.kind == "figure":
                 _ = scoped.agg(F.expr(rule.expression).cast("double")).schema
-        except Exception as error:  # Spark's Python and JVM sides have no common class for what it cannot parse
-            said = " ".join(str(error).split("\n")[0].split())[:300]
-            raise SettingsError(f"checks.rules {rule.name}: expected SQL on {rule.table}, found: {said}") from error
+            if rule.kind == "pattern":
+                # Spark itself would compile it only when it meets a row.
+                jvm = rows.sparkSession._jvm
+                assert jvm is not None
+                jvm.java.util.regex.Pattern.compile(rule.pattern)
+        except _FAULTS as error:
+            raise _refused(rule, error) from error
+
+
+def _refused(rule: RuleSettings, error: PySparkException | Py4JJavaError) -> SettingsError:
+    words = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else str(error)
+    said = " ".join(str(words).split("\n")[0].split())[:300]
+    return SettingsError(f"checks.rules {rule.name}: expected SQL on {rule.table}, found: {said}")
 
 
 def _quoted(text: str) -> str:
@@ -132,7 +166,7 @@ def _one_pass(rules: Sequence[RuleSettings], rows: DataFrame, night: Night) -> d
 
 
 def _aggregate(rule: RuleSettings, night: Night) -> Column:
-    if (condition := broken_where(rule)) is not None:
+    if (condition := _broken(rule)) is not None:
         return F.count_if(F.expr(condition))
     if rule.kind == "freshness":
         newest = F.max(F.col(rule.columns[0]).cast("timestamp").cast("double"))

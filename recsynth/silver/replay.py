@@ -61,6 +61,7 @@ def _replay(store: Store, night: Night, source: str, reason: str) -> Replayed:
     again = rows.join(aside.select(*_KEY), on=list(_KEY), how="left_semi").drop("row_hash")
     fresh = with_path(again, store.read(LANDED_FILES)).localCheckpoint()
     _check_counts(aside, fresh, source)
+    log.info("cleaning %s rows of %s again", f"{fresh.count():,}", source)
     result, verdicts = cleaned(
         fresh, store.read(EVENTS), store.read(ITEM_RECORDS), store.read(TICKETS), store.read(POLICIES), night
     )

@@ -31,7 +31,7 @@ class SilverSettings(Section):
     mask_texts: bool = Field(
         True,
         description="Mask mail addresses, phone, card and account numbers in reviews, searches and questions, before "
-        "any model reads them; bronze keeps rows as they came.",
+        "any model reads them; rows that were cleaned before stay as they are, and bronze keeps rows as they came.",
     )
     plausible_title: str = Field(
         r"title rlike r'\p{L}{2,}'",

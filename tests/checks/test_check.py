@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,8 +222,29 @@ def test_a_planted_defect_of_the_whole_is_found_by_its_rules(
     assert {rule for rule, row in found.items() if row.outcome == "failed"} == rules
 
 
-def test_as_many_kinds_of_defect_as_were_asked_for() -> None:
-    assert len(OF_ROWS) + len(OF_LISTS) + len(OF_TABLES) >= 25
+def test_the_readme_says_how_many_kinds_of_defect_are_planted() -> None:
+    kinds = len(OF_ROWS) + len(OF_LISTS) + len(OF_TABLES)
+    assert f"Of {kinds} kinds of defect" in (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_what_finds_broken_rows_is_of_the_rows_that_were_judged(spark: SparkSession, clean: Tables) -> None:
+    rule = {"name": "few", "table": EVENTS, "kind": "range", "columns": ["quantity"], "max": 0, "days": 2,
+            "where": "event_type = 'purchase' or user_id = 'u0'"}  # fmt: skip
+    settings = Settings.model_validate({"checks": {"rules": [rule], "without": [r.name for r in default_rules()]}})
+    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past}
+    (row,) = check(night(AS_OF, settings), **named).collect()
+    assert 0 < row.broken == row.rows < 40
+    assert clean[EVENTS].where(row.broken_where).count() == row.broken
+
+
+def test_sql_that_fails_on_a_row_ends_with_the_name_of_its_rule(spark: SparkSession, clean: Tables) -> None:
+    odd = {"name": "odd", "table": EVENTS, "kind": "condition", "condition": "raise_error(event_id) is null"}
+    settings = Settings.model_validate({"checks": {"rules": [*FURTHER, odd]}})
+    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past}
+    with pytest.raises(SettingsError, match=r"checks\.rules odd: expected SQL on silver\.events, found: .*e0"):
+        check(night(AS_OF, settings), **named)
 
 
 def test_a_bad_night_is_not_what_later_ones_are_compared_with(
@@ -297,6 +319,7 @@ def test_rules_on_the_same_rows_are_one_pass(spark: SparkSession, clean: Tables)
         ({"kind": "condition", "condition": "price >"}, "expected SQL on silver.events"),
         ({"kind": "figure", "expression": "price", "max": 1}, "expected SQL on silver.events"),
         ({"kind": "range", "columns": ["price"], "max": 1, "where": "1 +"}, "expected SQL on silver.events"),
+        ({"kind": "pattern", "columns": ["country"], "pattern": "[A-Z"}, "expected SQL on silver.events"),
     ],
 )
 def test_sql_that_does_not_fit_its_table_is_named_before_anything_is_read(

@@ -27,7 +27,8 @@ def rule(**more: Any) -> RuleSettings:
         ({"columns": ["weight"], "max": 1, "table": "gold.interactions", "days": 3}, "expected a table with a time"),
         ({"kind": "figure", "expression": "count(*)"}, "expected one of deviations, fall, max, min, rise"),
         ({"kind": "freshness", "columns": ["ts", "event_date"], "max": 1}, "expected one column"),
-        ({"kind": "distribution", "columns": ["user_id"], "max": 1}, "without people's names"),
+        ({"kind": "distribution", "columns": ["user_id"], "max": 1}, "that name nobody"),
+        ({"table": "output.recommendations", "kind": "distribution", "columns": ["sources"], "max": 1}, "plain values"),
         ({"kind": "foreign_key", "columns": ["item_id"], "references": "gold.histories"}, "columns of gold.histories"),
     ],
 )

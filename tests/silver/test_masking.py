@@ -102,3 +102,18 @@ def test_silver_has_no_such_thing_in_what_people_write_and_bronze_keeps_it(
     assert {(r.text, r["query"]) for r in lake.tables["events"].collect()} == {(expected, None), (None, expected)}
     assert [(r.question, r.answer) for r in lake.tables["tickets"].collect()] == [(expected, "We wrote to shop@b.io.")]
     assert all(said in r.raw for r in lake.tables["rows"].collect())
+
+
+@pytest.mark.slow
+def test_real_texts_without_such_things_stay_as_they_are(spark: SparkSession, real_data: Path) -> None:
+    names = ("clothing_reviews", "banking77", "product_reviews_absa", "clinc150", "fin_tweets_sentiment",
+             "fin_tweets_topic")  # fmt: skip
+    files = {name: [p for p in sorted((real_data / name).rglob("*")) if p.is_file()] for name in names}
+    assert all(files.values())
+    lines = [line for name in names for p in files[name] for line in p.read_text("utf-8", "replace").splitlines()]
+    rows = spark.createDataFrame([(line,) for line in lines], "text string").repartition(4)
+    changed = rows.withColumn("masked", masked(F.col("text"))).where("masked <> text").collect()
+    assert len(lines) > 100_000
+    # Two lines do hold a mail address; hours written as 0600-0700 are taken for a telephone.
+    assert len([r for r in changed if "[mail]" in r.masked and "@" in r.text]) == 2
+    assert len([r for r in changed if "[mail]" not in r.masked]) <= 1

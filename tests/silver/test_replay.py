@@ -17,6 +17,7 @@ from recsynth.settings import Settings
 from recsynth.silver.replay import Replayed, replay
 from recsynth.stage import Night
 from recsynth.store import Store
+from recsynth.tables import Table
 from recsynth.tables.bronze import ROWS
 from recsynth.tables.ops import METRICS, RUNS
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE
@@ -94,3 +95,29 @@ def test_one_reason_alone_a_strange_source_and_rows_that_are_gone(spark: SparkSe
     failed = store.read(RUNS).where("run_id = 'replay-3'").first()
     assert failed is not None
     assert failed.status == "failed"
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["a failure", "a kill"])
+def test_a_replay_that_ends_on_the_way_leaves_every_table_as_it_was(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+) -> None:
+    ledger, store = lake(spark, tmp_path)
+    before, write = told(store), store.write
+
+    def until_the_last(table: Table, *rest: Any) -> int:
+        if table.name == CLEANED_FILES.name:
+            assert told(store) != before  # it had got this far
+            raise OSError("No space left on device")
+        return write(table, *rest)
+
+    monkeypatch.setattr(store, "write", until_the_last)
+    if dies:  # nobody is left to put anything back
+        monkeypatch.setattr(ledger, "put_back", lambda *_, **__: [])
+        monkeypatch.setattr(ledger, "end", lambda *_, **__: None)
+    with pytest.raises(OSError, match="No space"):
+        run(ledger, settings(tmp_path, MENDED))
+    monkeypatch.undo()
+    if dies:
+        assert told(store) != before
+        ledger.recover()
+    assert told(store) == before
