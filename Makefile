@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-model bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -22,6 +22,9 @@ test-slow: .venv/installed  ## run the slow tests: whole nights, one of them kil
 lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+faults: .venv/installed  ## faults planted all along a night, for a release: two hours, goes on where it was stopped
+	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: bench-quality bench-model bench-apps bench-synthesis bench-checks  ## every measured figure
 

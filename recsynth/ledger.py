@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import permutations
 
 from pyspark.sql import functions as F
 
+from recsynth.errors import ContractError
 from recsynth.stage import Night
 from recsynth.store import ABSENT, Store
 from recsynth.tables import TABLES
+from recsynth.tables.bronze import LANDED_FILES, ROWS
 from recsynth.tables.ops import PUBLISHED, RUNS, STAGE_RUNS
+from recsynth.tables.silver import CLEANED_FILES
 
 _OWN = {RUNS.name, STAGE_RUNS.name}
 
@@ -27,6 +31,14 @@ class StageRun:
     rows_written: dict[str, int]
     seconds: float
     started_at: datetime
+
+
+@dataclass(frozen=True)
+class Done:
+    """A stage's latest fingerprint for a date (None: not done for it) and the tables that it has written."""
+
+    fingerprint: str | None
+    tables: frozenset[str]
 
 
 class Ledger:
@@ -61,11 +73,23 @@ class Ledger:
         )
         self.store.write(STAGE_RUNS, self.spark.createDataFrame([row], STAGE_RUNS.schema), night.as_of)
 
+    def done(self, as_of: date) -> dict[str, Done]:
+        """What each stage has finished, for a date; of a table that is not nightly, on any date."""
+        is_of_date = (F.col("run_date") == F.lit(as_of)).alias("is_of_date")
+        latest = F.max_by("fingerprint", "started_at").alias("fingerprint")
+        tables = F.array_distinct(F.flatten(F.collect_list(F.map_keys("versions_written")))).alias("tables")
+        # bound: two rows a stage
+        rows = self.store.read(STAGE_RUNS).groupBy("stage", is_of_date).agg(latest, tables).collect()
+        found: dict[str, Done] = {}
+        for row in sorted(rows, key=lambda row: row.is_of_date):
+            before = found.get(row.stage, Done(None, frozenset()))
+            made = {n for n in row.tables if n in TABLES and (row.is_of_date or not TABLES[n].nightly)}
+            found[row.stage] = Done(row.fingerprint if row.is_of_date else None, before.tables | made)
+        return found
+
     def fingerprints(self, as_of: date) -> dict[str, str]:
         """Stage to the fingerprint of its latest finished run for a date."""
-        latest = self.store.read(STAGE_RUNS).where(F.col("run_date") == F.lit(as_of)).groupBy("stage")
-        rows = latest.agg(F.max_by("fingerprint", "started_at").alias("fingerprint")).collect()  # one row a stage
-        return {r.stage: r.fingerprint for r in rows}
+        return {stage: done.fingerprint for stage, done in self.done(as_of).items() if done.fingerprint is not None}
 
     def publish(self, night: Night) -> None:
         """Declare the night complete, with the version of every table that holds it."""
@@ -94,6 +118,24 @@ class Ledger:
             self.store.write(RUNS, self.spark.createDataFrame([row], RUNS.schema), run.run_date)
             return restored
         return []
+
+    def mend(self, as_of: date) -> list[str]:
+        """Remove all that cleaning made where a part of it is gone; returns what was gone.
+
+        Its tables count the same rows: one alone cannot be made again, all of them can, from bronze. What landed
+        cannot: raises ContractError where one of bronze's two tables is gone.
+        """
+        for one, other in permutations((LANDED_FILES, ROWS)):
+            if self.store.version(one) == ABSENT != self.store.version(other):
+                raise ContractError(
+                    one.name, "*", f"the table, for {other.name} is there; put it back from a copy", "none"
+                )
+        done = self.done(as_of).get(CLEANED_FILES.writer)
+        cleaned = [TABLES[name] for name in sorted(done.tables)] if done else []
+        gone = [table.name for table in cleaned if self.store.version(table) == ABSENT]
+        for table in cleaned if gone else []:
+            self.store.restore(table, ABSENT)
+        return gone
 
     def put_back(self, run_id: str, to_start: bool = False) -> list[str]:
         """Restore each table to its last finished version, or to the one at the start of the run."""

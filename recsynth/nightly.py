@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from recsynth.checks.check import check_rules
 from recsynth.errors import ContractError, ErasureError, HeldError, InputError, RecsynthError
+from recsynth.faults import fault_point
 from recsynth.ledger import Ledger
 from recsynth.lock import lake_lock
 from recsynth.model.champion import champion
@@ -56,14 +57,18 @@ def run_night(
             simulate(spark, settings.shop, settings.seed, landing)
         check_champion(store, night)
         check_erasures(store)
+        for table in ledger.mend(as_of):
+            log.warning("%s is gone: everything is cleaned again from bronze", table)
         ledger.begin(night)
         try:
+            fault_point("night.begun")
             broken = _run(Runner(store, ledger, night, stages), choice or Choice())
         except BaseException as error:
             _put_back(ledger, night, error)
             raise
         ledger.end(night, f"held back by {', '.join(broken)}"[:500] if broken else None)
         written = page(store, night)
+        fault_point("night.paged")
         if broken:
             raise HeldError(
                 f"{as_of}: expected every rule that holds a night to pass, found {', '.join(broken)} failed; the night "
@@ -146,6 +151,7 @@ def _run(runner: Runner, choice: Choice) -> list[str]:
     broken = broken_rules(runner.ledger.store, as_of)
     if not broken:
         runner.ledger.publish(runner.night)
+        fault_point("night.published")
         log.info("published %s", as_of)
     return broken
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.faults import fault_point
 from recsynth.ledger import Ledger, StageRun
 from recsynth.stage import Frames, Night, Stage
-from recsynth.store import Store
+from recsynth.store import ABSENT, Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Runner:
 
     def __init__(self, store: Store, ledger: Ledger, night: Night, stages: Sequence[Stage]) -> None:
         self.store, self.ledger, self.night, self.stages = store, ledger, night, stages
-        self._done = ledger.fingerprints(night.as_of)
+        self._done = self._standing()
         self._visible: dict[tuple[str, int], str] = {}
         self._fingerprints: dict[str, str] = {}
 
@@ -64,8 +65,14 @@ class Runner:
 
     def is_complete(self) -> bool:
         """Whether every nightly stage is done as the settings, the code and the input now ask for."""
-        done = self._done | self.ledger.fingerprints(self.night.as_of)
+        done = self._standing()
         return all(done.get(s.name) == self._fingerprints.get(s.name) for s in self.stages if _is_nightly(s))
+
+    def _standing(self) -> dict[str, str]:
+        """Finished stages of the date and their fingerprints, without those of which a table was removed since."""
+        there = {name for name, version in self.store.versions().items() if version != ABSENT}
+        done = self.ledger.done(self.night.as_of)
+        return {s: d.fingerprint for s, d in done.items() if d.fingerprint is not None and d.tables <= there}
 
     def fingerprint(self, stage: Stage) -> str:
         """What the stage's result depends on: settings, code, date and the content that it reads.
@@ -112,6 +119,7 @@ class Runner:
         read = {name: self.store.version(TABLES[name]) for name in stage.reads}
         night = replace(self.night, data_versions=read)
         results = _by_name(stage, stage.function(**self.frames(stage), night=night))
+        fault_point(f"stage.{stage.name}.computed")
         rows = {
             name: self.store.write(TABLES[name], results[TABLES[name].short], night.as_of, stage.name)
             for name in stage.writes
@@ -122,6 +130,7 @@ class Runner:
         self.ledger.finished(
             night, StageRun(stage.name, "complete", fingerprint, read, written, rows, seconds, started)
         )
+        fault_point(f"stage.{stage.name}.finished")
         self.store.spark.catalog.clearCache()  # A stage returns lazy frames: what it persisted is free only now.
         return seconds, rows
 

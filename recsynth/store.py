@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DateType
 
 from recsynth.contracts import check_key, check_rows, check_schema, row_checks
+from recsynth.faults import fault_point
 from recsynth.tables import RUN_DATE, TABLES, Table
 
 ABSENT = -1
@@ -89,6 +90,7 @@ class Store:
         self.may_change()
         check_schema(table, rows.schema, night)
         rows = rows.select(*table.column_names)
+        fault_point(f"write.{table.name}.begun")
         self._create(table)
         observation = Observation()
         checked = rows.observe(observation, *row_checks(table), *self._touched(table))
@@ -97,6 +99,7 @@ class Store:
         if table.nightly:
             checked = checked.withColumn(RUN_DATE, F.lit(run_date))
         self._overwrite(table, checked, run_date, stage)
+        fault_point(f"write.{table.name}.committed")
         observed = observation.get
         count = check_rows(table, observed, night)
         if table.write != "append":
@@ -109,6 +112,7 @@ class Store:
         if current == version:
             return
         self.may_change()
+        fault_point(f"restore.{table.name}")
         if version == ABSENT:
             self.delete_folder(self.path(table))
         else:
@@ -226,6 +230,7 @@ class Store:
                 same = " AND ".join(f"old.{k} = new.{k}" for k in table.key)
                 target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
                 target.merge(source.alias("new"), same).whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+            fault_point(f"write.{table.name}.committed")
             return count
 
 

@@ -117,6 +117,7 @@ def test_events_after_the_date_change_nothing_and_events_before_it_do(spark: Spa
     assert lake.items() == ["n2"]
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_in_a_stage_leaves_nothing_of_it_behind(lake: Lake) -> None:
     lake.run(COUNT, PAIR)
     before = lake.items()
@@ -128,6 +129,7 @@ def test_a_run_that_dies_in_a_stage_leaves_nothing_of_it_behind(lake: Lake) -> N
     assert lake.items() == before
 
 
+@pytest.mark.slow
 def test_the_rerun_of_a_dead_run_resumes_and_publishes(lake: Lake) -> None:
     with pytest.raises(ContractError):
         lake.run(COUNT, BROKEN, dies=True)

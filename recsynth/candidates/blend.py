@@ -15,6 +15,7 @@ from recsynth.candidates import user_neighbours
 from recsynth.candidates.item_neighbours import to_csr
 from recsynth.candidates.models import SourceModels, load_models
 from recsynth.candidates.settings import CandidateSettings, TrendingSettings
+from recsynth.faults import fault_point
 from recsynth.model.top_k import best, ranked
 from recsynth.tables.rank import CANDIDATES, SOURCES
 
@@ -140,6 +141,7 @@ def block_function(folders: dict[pd.Timestamp, str], settings: CandidateSettings
             for cutoff, at_cutoff in rows.groupby("cutoff", sort=True):
                 models = load_models(folders[pd.Timestamp(str(cutoff))])
                 for start in range(0, len(at_cutoff), settings.block_users):
+                    fault_point("udf.candidates")
                     yield blend(at_cutoff.iloc[start : start + settings.block_users], models, settings)
 
     return score

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import ArrayType, FloatType
 
+from recsynth.faults import fault_point
 from recsynth.model.folder import read_model
 from recsynth.model.towers import MatchModel
 
@@ -45,6 +46,7 @@ def encoded(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> Da
     def encode(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         model = worker_model(path, threads)
         for batch in batches:
+            fault_point("udf.encode")
             yield pd.Series(list(model.text.encode(batch.tolist(), batch_size)), index=batch.index)
 
     vector: Column = encode(F.col("text"))

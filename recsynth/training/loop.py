@@ -18,6 +18,7 @@ import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from recsynth.faults import fault_point
 from recsynth.measure.ranking import mean_ndcg
 from recsynth.model.folder import device, sha256
 from recsynth.model.top_k import top_k
@@ -153,6 +154,7 @@ class Trainer:
 
     def _step(self, *batches: Batch) -> None:
         """One update by the mean gradient of these batches; none where it or the loss is no number."""
+        fault_point("training.step")
         self.model.train()
         settings, has_heads_done = self.settings, self.progress.heads_done
         pairs = [(batch, self._sampled_items()) for batch in batches]

@@ -1,0 +1,283 @@
+"""The whole matrix: `make faults`, about two hours on two cores, for a release; stopped on the way it goes on there.
+
+    make faults                                   # every fault, then the table of what was tried
+    make faults ARGS="--only write kill"          # faults whose name begins so
+    make faults ARGS="--folder data/faults --anew"
+
+The night of conf/tiny.toml is run once undisturbed. Then every fault is tried on lakes of their own: a chain of them
+goes through one night, each next run beginning with what the last one left. At the end every table must hold the same
+rows as the undisturbed night's. Exit code 1 where one does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recsynth.faults import FaultError, planted
+from recsynth.nightly import run_night
+from recsynth.session import session
+from recsynth.settings import Settings
+from recsynth.store import Store
+from recsynth.tables import TABLES
+from tests.faults.night import ROOT, command, content, ended, job, points_passed
+
+log = logging.getLogger("faults")
+
+CONFIG, AS_OF = "conf/tiny.toml", date(2025, 2, 18)
+SMALL = ("spark.driver_memory=1g", "spark.shuffle_partitions=4")
+RANDOM_KILLS, SEED = 6, 20250218
+HANG_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a fault came to: how often it was planted, how many runs of the job it took, and what differs."""
+
+    fault: str
+    points: int
+    runs: int
+    seconds: float
+    wrong: list[str]
+
+
+class Matrix:
+    """Faults on lakes below one folder, each beside the undisturbed night that lies there too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spark = session("faults", self.settings("whole").spark)
+        self.points: list[str] = []
+        self.whole: dict[str, tuple[int, int]] = {}
+
+    def changes(self, name: str) -> list[str]:
+        """The settings of a lake of its own on the landing folder of all."""
+        own = self.folder / name
+        paths = {"landing": self.folder / "landing", "lake": own / "lake", "report": own / "report"}
+        return [*SMALL, *(f"paths.{key}={path}" for key, path in paths.items())]
+
+    def settings(self, name: str) -> Settings:
+        """The same, loaded."""
+        return Settings.load(ROOT / CONFIG, self.changes(name))
+
+    def store(self, name: str) -> Store:
+        """A lake's tables."""
+        return Store(self.spark, self.settings(name).paths.lake)
+
+    def undisturbed(self) -> None:
+        """Run the night that all others must come to, and note the points that it passes; or read what it came to."""
+        noted = self.folder / "points.json"
+        if not noted.exists():
+            shutil.rmtree(self.folder / "whole", ignore_errors=True)
+            with points_passed() as passed:
+                run_night(self.spark, self.settings("whole"), AS_OF)
+            noted.write_text(json.dumps(passed))
+        self.points = json.loads(noted.read_text())
+        self.whole = content(self.store("whole"))
+
+    def differences(self, name: str) -> list[str]:
+        """Tables of a lake that do not hold what the undisturbed night holds."""
+        found = content(self.store(name))
+        return sorted(t for t in self.whole.keys() | found.keys() if self.whole.get(t) != found.get(t))
+
+    def run(self, name: str, fault: str = "", **more: str) -> int:
+        """Run the job on a lake to its end, with a fault in its first process that comes to it."""
+        own = self.folder / name
+        own.mkdir(parents=True, exist_ok=True)
+        once = own / "once"
+        once.unlink(missing_ok=True)
+        given = {"RECSYNTH_FAULT": fault, "RECSYNTH_FAULT_ONCE": str(once)} if fault else {}
+        code = ended(command(CONFIG, AS_OF, self.changes(name), **more), own / "said.txt", **given)
+        if fault and not once.exists():
+            raise RuntimeError(f"{name}: nothing came by {fault}, exit code {code}; see {own / 'said.txt'}")
+        return code
+
+
+def raised(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """An exception at every point, the answer of every commit lost among them, in one process."""
+    # Once published it is not published again: of the two points after that commit one can be tried.
+    left_out = ("udf.", "training.", "write.ops.published.committed")
+    chain = [p for p in matrix.points if not p.startswith(left_out)]
+    for number, point in enumerate(chain, start=1):
+        log.info("raise %d of %d: %s", number, len(chain), point)
+        with planted(point, "raise"):
+            try:
+                run_night(matrix.spark, matrix.settings("raise"), AS_OF)
+            except FaultError:
+                continue
+        raise RuntimeError(f"nothing came by {point}")
+    run_night(matrix.spark, matrix.settings("raise"), AS_OF)
+    return len(chain), len(chain) + 1, matrix.differences("raise")
+
+
+def killed(matrix: Matrix, name: str, points: Sequence[str]) -> tuple[int, int, list[str]]:
+    """SIGKILL of the driver at each of these points of one night; goes on after the last one that is noted."""
+    noted = matrix.folder / name / "killed.json"
+    done: list[str] = json.loads(noted.read_text()) if noted.exists() else []
+    for number, point in enumerate(points, start=1):
+        if point in done:
+            continue
+        log.info("%s %d of %d: %s", name, number, len(points), point)
+        code = matrix.run(name, f"{point}=kill")
+        if code != -signal.SIGKILL:
+            raise RuntimeError(f"{point}: expected the job to be killed, found exit code {code}")
+        done.append(point)
+        noted.write_text(json.dumps(done))
+    return len(points), len(points) + 1, _last(matrix, name)
+
+
+def at_random(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """SIGKILL of the whole process group at random moments of one night."""
+    dice, words = random.Random(SEED), command(CONFIG, AS_OF, matrix.changes("random"))
+    (matrix.folder / "random").mkdir(parents=True, exist_ok=True)
+    for _ in range(RANDOM_KILLS):
+        with job(words, matrix.folder / "random/said.txt"):
+            time.sleep(dice.uniform(20, 120))
+    return RANDOM_KILLS, RANDOM_KILLS + 1, _last(matrix, "random")
+
+
+def once(matrix: Matrix, name: str, fault: str, expected: Sequence[int], **more: str) -> tuple[int, int, list[str]]:
+    """One fault in one night; where the job ends by it, it is run again."""
+    code = matrix.run(name, fault, **more)
+    wrong = [] if code in expected else [f"exit code {code}"]
+    return 1, 1 + (code != 0), wrong + (_last(matrix, name) if code else matrix.differences(name))
+
+
+def executor_killed(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """SIGKILL of one of two executors of a cluster while candidates are made: its tasks are done by the other."""
+    own = matrix.folder / "executor"
+    own.mkdir(parents=True, exist_ok=True)
+    said, words = own / "said.txt", command(CONFIG, AS_OF, matrix.changes("executor"), "local-cluster[2,1,2048]")
+    with job(words, said) as process:
+        while "candidates: running" not in (said.read_text() if said.exists() else ""):
+            if process.poll() is not None:
+                raise RuntimeError(f"the job ended before its executor was killed; see {said}")
+            time.sleep(1)
+        executors = list(_executors(process.pid))
+        os.kill(executors[0], signal.SIGKILL)
+        code = process.wait(3600)
+    return 1, 1, ([] if code == 0 else [f"exit code {code}"]) + matrix.differences("executor")
+
+
+def _executors(group: int) -> Iterator[int]:
+    """Processes of executors in a process group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        try:
+            if os.getpgid(pid) == group and b"CoarseGrainedExecutorBackend" in (folder / "cmdline").read_bytes():
+                yield pid
+        except (ProcessLookupError, FileNotFoundError):
+            continue
+
+
+def removed(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """Each table in turn removed by hand after the night, what landed apart; the date run again each time."""
+    settings, wrong = matrix.settings("removed"), []
+    run_night(matrix.spark, settings, AS_OF)
+    store = Store(matrix.spark, settings.paths.lake)
+    names = [n for n in matrix.whole if TABLES[n].layer != "bronze" and n != "ops.metrics"]
+    for number, name in enumerate(names, start=1):
+        log.info("removed %d of %d: %s", number, len(names), name)
+        shutil.rmtree(store.path(TABLES[name]))
+        run_night(matrix.spark, settings, AS_OF)
+        wrong += [f"{name} removed: {found}" for found in matrix.differences("removed")]
+    return len(names), len(names) + 1, wrong
+
+
+def _last(matrix: Matrix, name: str) -> list[str]:
+    code = matrix.run(name)
+    return [f"exit code {code}"] if code else matrix.differences(name)
+
+
+Tried = Callable[[Matrix], tuple[int, int, list[str]]]
+_KILL, _TERM, _FAILED = -signal.SIGKILL, -signal.SIGTERM, 1
+
+FAULTS: dict[str, Tried] = {
+    "raise at every point": raised,
+    "kill at every boundary of a stage": lambda m: killed(m, "boundaries", _of(m, "stage.", ".finished")),
+    "kill at every commit": lambda m: killed(m, "commits", _of(m, "write.", ".committed")),
+    "kill before the page and after publishing": lambda m: killed(m, "ends", ["night.published", "night.paged"]),
+    "kill at random moments": at_random,
+    "SIGTERM": partial(once, name="terminate", fault="stage.features.computed=terminate", expected=[_TERM]),
+    "disk full in a commit": partial(once, name="full", fault="write.rank.candidates.begun=full", expected=[_FAILED]),
+    "driver out of memory": partial(once, name="memory", fault="stage.recommend.computed=memory", expected=[_FAILED]),
+    "executor killed": executor_killed,
+    "Python worker killed": partial(once, name="worker", fault="udf.candidates=kill", expected=[0]),
+    "Python worker out of memory": partial(once, name="worker-memory", fault="udf.encode=memory", expected=[0]),
+    "training process killed": partial(once, name="rank", fault="training.step=kill", expected=[_FAILED]),
+    "table removed by hand": removed,
+}
+
+
+def _of(matrix: Matrix, begins: str, ends: str) -> list[str]:
+    """Points of the undisturbed night, those of the record of stages apart: these are boundaries."""
+    own = ("ops.stage_runs", "ops.runs", "ops.published")
+    return [p for p in matrix.points if p.startswith(begins) and p.endswith(ends) and not any(o in p for o in own)]
+
+
+def main() -> int:
+    """Try what is asked for and not yet noted; print the table; 1 where a fault left a trace."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", default=[""], help="faults whose names begin so")
+    parser.add_argument("--folder", type=Path, default=Path("data/faults"), help="lakes, and what was found so far")
+    parser.add_argument("--anew", action="store_true", help="begin again, whatever was found before")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    if options.anew:
+        shutil.rmtree(options.folder, ignore_errors=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    folder = options.folder.resolve()
+    matrix, noted = Matrix(folder), folder / "results.jsonl"
+    matrix.undisturbed()
+    found = _read(noted)
+    for name, tried in FAULTS.items():
+        if name in found or not name.startswith(tuple(options.only)):
+            continue
+        result = _tried(matrix, name, tried)
+        found[name] = result
+        with noted.open("a") as file:
+            file.write(json.dumps(asdict(result)) + "\n")
+    print(_table(found))
+    return 1 if any(result.wrong for result in found.values()) else 0
+
+
+def _tried(matrix: Matrix, name: str, tried: Tried) -> Result:
+    log.info("fault: %s", name)
+    started = time.monotonic()
+    try:
+        points, runs, wrong = tried(matrix)
+    except Exception as error:  # one fault that cannot be tried must not keep the others from it
+        log.exception("%s", name)
+        points, runs, wrong = 0, 0, [f"{type(error).__name__}: {error}"]
+    return Result(name, points, runs, time.monotonic() - started, wrong)
+
+
+def _read(noted: Path) -> dict[str, Result]:
+    rows: list[dict[str, Any]] = [json.loads(line) for line in noted.read_text().splitlines()] if noted.exists() else []
+    return {row["fault"]: Result(**row) for row in rows if not row["wrong"]}
+
+
+def _table(found: dict[str, Result]) -> str:
+    lines = ["| fault | points | runs | minutes | result |", "|---|---|---|---|---|"]
+    for r in found.values():
+        said = "; ".join(r.wrong) or "the same as undisturbed"
+        lines.append(f"| {r.fault} | {r.points} | {r.runs} | {r.seconds / 60:.1f} | {said} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

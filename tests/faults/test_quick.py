@@ -1,0 +1,170 @@
+"""Every kind of fault once, in the first stages of a night on two files: what needs processes of its own is slow."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from recsynth.errors import AccountingError, ContractError
+from recsynth.faults import FaultError, fault_point, planted
+from recsynth.ledger import Ledger
+from tests.faults.night import content, ended, points_passed
+from tests.faults.quick import QUICK, Lake
+
+# One of each sort; every point of a whole night is tried by `make faults`.
+ALONG = {
+    "write.bronze.landed_files.committed": "raise",
+    "stage.clean.computed": "memory",
+    "write.silver.events.committed": "full",
+    "stage.clean.finished": "raise",
+    "write.gold.histories.committed": "raise",
+    "night.published": "raise",
+    "night.paged": "raise",
+}
+Whole = tuple[Lake, list[str]]
+
+
+@pytest.fixture(scope="module")
+def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """An undisturbed night and the fault points that it passed."""
+    lake = Lake(spark, tmp_path_factory.mktemp("whole"))
+    with points_passed() as passed:
+        lake.run()
+    return lake, passed
+
+
+@pytest.fixture(scope="module")
+def lost(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake for faults after the night, each of which must leave it as it was."""
+    lake = Lake(spark, tmp_path_factory.mktemp("lost"))
+    lake.run()
+    return lake
+
+
+@pytest.fixture
+def nobody_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure is as a kill: nothing is put back by the run itself."""
+    monkeypatch.setattr("recsynth.nightly._put_back", lambda *_: None)
+
+
+def test_there_is_something_to_lose(whole: Whole) -> None:
+    lake, passed = whole
+    found = content(lake.store)
+    assert (found["silver.events"][0], found["silver.quarantine"][0], found["gold.histories"][0]) == (4, 1, 2)
+    assert len(passed) > 3 * len(QUICK)
+
+
+def test_what_is_raised_along_one_night_leaves_no_trace(spark: SparkSession, whole: Whole, tmp_path: Path) -> None:
+    # One after the other: what a fault leaves behind is what the next run begins with.
+    undisturbed, passed = whole
+    lake = Lake(spark, tmp_path)
+    assert ALONG.keys() <= set(passed)
+    for point, kind in ALONG.items():
+        with planted(point, kind), pytest.raises((FaultError, MemoryError, OSError), match=point):
+            lake.run()
+    lake.run()
+    assert content(lake.store) == content(undisturbed.store)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("nobody_left")
+def test_a_fault_while_another_is_put_back(spark: SparkSession, whole: Whole, tmp_path: Path) -> None:
+    lake = Lake(spark, tmp_path)
+    with planted("write.silver.quarantine.committed", "raise"), pytest.raises(FaultError):
+        lake.run()
+    with planted("restore.silver.quarantine", "raise"), pytest.raises(FaultError):
+        lake.run()
+    lake.run()
+    assert content(lake.store) == content(whole[0].store)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("nobody_left")
+def test_without_recovery_rows_would_be_counted_twice(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What the tests above rest on: take the guard away and they fail.
+    monkeypatch.setattr(Ledger, "recover", lambda ledger: [])
+    lake = Lake(spark, tmp_path)
+    with planted("write.silver.quarantine.committed", "raise"), pytest.raises(FaultError):
+        lake.run()
+    with pytest.raises(AccountingError):
+        lake.run()
+
+
+@pytest.mark.slow
+def test_processes_that_die_one_after_the_other(spark: SparkSession, whole: Whole, tmp_path: Path) -> None:
+    lake, log, once = Lake(spark, tmp_path), tmp_path / "said.txt", tmp_path / "once"
+    for fault, code in (
+        ("write.silver.quarantine.committed=kill", -signal.SIGKILL),
+        ("stage.account.computed=terminate", -signal.SIGTERM),
+        ("udf.candidates=kill", 0),  # a Python worker: its task is done again
+    ):
+        planted_there = {"RECSYNTH_FAULT": fault, "RECSYNTH_FAULT_ONCE": str(once)}
+        found = ended([sys.executable, "-m", "tests.faults.quick", str(tmp_path)], log, **planted_there)
+        assert (found, once.exists()) == (code, True), log.read_text()[-2000:]
+        once.unlink()
+    assert content(lake.store) == content(whole[0].store)
+
+
+@pytest.mark.parametrize("name", [pytest.param("gold.histories", marks=pytest.mark.slow), "silver.cleaned_files"])
+def test_a_table_that_was_removed_by_hand_is_made_again(whole: Whole, lost: Lake, name: str) -> None:
+    shutil.rmtree(lost.folder(name))
+    lost.run()
+    assert content(lost.store) == content(whole[0].store)
+
+
+def test_what_landed_cannot_be_made_again_and_the_error_says_so(lost: Lake) -> None:
+    folder = lost.folder("bronze.landed_files")
+    aside = folder.rename(folder.with_name("aside"))
+    before = content(lost.store)
+    with pytest.raises(ContractError, match=r"bronze\.landed_files.* expected the table.* put it back from a copy"):
+        lost.run()
+    assert content(lost.store) == before
+    aside.rename(folder)
+
+
+@pytest.mark.parametrize(
+    "how", ["truncated", *(pytest.param(how, marks=pytest.mark.slow) for how in ("empty", "flipped"))]
+)
+def test_a_damaged_file_ends_the_night_and_without_its_table_the_next_is_the_same(
+    whole: Whole, lost: Lake, how: str
+) -> None:
+    for path in lost.folder("silver.events").rglob("*.parquet"):
+        damage(path, how)
+    shutil.rmtree(lost.folder("gold.histories"))  # with nothing to do, nobody would read it
+    with pytest.raises(Exception, match="silver/events"):  # Py4JJavaError or a PySparkException, as Spark likes
+        lost.run()
+    shutil.rmtree(lost.folder("silver.events"))
+    lost.run()
+    assert content(lost.store) == content(whole[0].store)
+
+
+def damage(path: Path, how: str) -> None:
+    """Cut a file in half, empty it, or turn a byte over in its middle, which Hadoop's checksum beside it tells."""
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle] ^= 0xFF
+    path.write_bytes({"truncated": bytes(data[:middle]), "empty": b"", "flipped": bytes(data)}[how])
+    if how != "flipped":
+        path.with_name(f".{path.name}.crc").unlink()
+
+
+def test_a_planted_fault_happens_at_its_point_once_if_so_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with planted("here", "full"):
+        fault_point("elsewhere")
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                fault_point("here")
+        monkeypatch.setenv("RECSYNTH_FAULT_ONCE", str(tmp_path / "once"))
+        with pytest.raises(OSError, match="No space left"):
+            fault_point("here")
+        fault_point("here")
+    fault_point("here")
+    with pytest.raises(ValueError, match="expected POINT=KIND"), planted("here", "no such"):
+        pass
