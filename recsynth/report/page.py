@@ -25,6 +25,7 @@ from recsynth.report.sentiment import sentiment
 from recsynth.report.service import service
 from recsynth.report.synthesis import other_words, synthesis, written
 from recsynth.stage import Night
+from recsynth.untrusted import visible
 
 POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
 CALIBRATION = ("expected_calibration_error", "probability_predicted", "probability_observed")
@@ -37,7 +38,6 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
     tables: short name to rows of this night. What is collected is aggregated or cut to a few examples.
     Every text of the shop's is escaped; a table that is empty is said to be so.
     """
-    environment = Environment(loader=PackageLoader("recsynth.report", "."), autoescape=True, undefined=StrictUndefined)
     metrics = tables["metrics"].toPandas()  # bound: figures, not data
     context = {
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "matrix": _matrix(tables),
@@ -52,8 +52,19 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("page.html.jinja").render(context), encoding="utf-8")
+    path.write_text(templates().get_template("page.html.jinja").render(context), encoding="utf-8")
     return path
+
+
+def templates() -> Environment:
+    """The templates: each value is escaped, and what would hide or turn a text is left out of it."""
+    return Environment(
+        loader=PackageLoader("recsynth.report", "."), autoescape=True, undefined=StrictUndefined, finalize=_shown
+    )
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _input(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, Any]:
