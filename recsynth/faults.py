@@ -1,7 +1,7 @@
 """Points at which a test plants a fault, to prove that a night survives it; without one they cost a comparison.
 
-    RECSYNTH_FAULT="write.gold.histories.committed=kill"     # in every process of the job, workers included
-    RECSYNTH_FAULT_ONCE=/some/file                           # only in the first process that comes there
+    RECSYNTH_FAULT="udf.encode=memory;stage.train.finished=kill"   # in every process of the job, workers included
+    RECSYNTH_FAULT_ONCE=/some/folder                               # each only the first time; a file there says so
 
 Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`, `write.<table>.<begun|committed>`,
 `restore.<table>`, `udf.<candidates|encode>` in Spark's Python workers and `training.step` in a training process.
@@ -28,15 +28,15 @@ class FaultError(Exception):
 def fault_point(name: str) -> None:
     """Do here what was planted for this point, if anything was."""
     log.debug("%s", name)
-    if _planted and _planted[0] == name and _is_first():
-        KINDS[_planted[1]](name)
+    if name in _planted and _is_first(name):
+        KINDS[_planted[name]](name)
 
 
 @contextmanager
 def planted(point: str, kind: str) -> Iterator[None]:
     """Plant a fault in this process alone. Raises ValueError for a kind that there is not."""
     global _planted
-    before, _planted = _planted, _of_environment(f"{point}={kind}")
+    before, _planted = _planted, _read(f"{point}={kind}")
     try:
         yield
     finally:
@@ -70,24 +70,23 @@ KINDS: dict[str, Callable[[str], None]] = {
 }
 
 
-def _is_first() -> bool:
+def _is_first(name: str) -> bool:
     once = os.environ.get("RECSYNTH_FAULT_ONCE")
     if once is None:
         return True
     try:
-        Path(once).touch(exist_ok=False)
+        Path(once, name).touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
 
 
-def _of_environment(text: str | None) -> tuple[str, str] | None:
-    if not text:
-        return None
-    point, _, kind = text.partition("=")
-    if kind not in KINDS:
+def _read(text: str) -> dict[str, str]:
+    """Points and kinds of `point=kind;point=kind`."""
+    found = {point: kind for point, _, kind in (one.partition("=") for one in text.split(";") if one)}
+    if not set(found.values()) <= KINDS.keys():
         raise ValueError(f"RECSYNTH_FAULT: expected POINT=KIND with a kind of {', '.join(KINDS)}, found {text!r}")
-    return point, kind
+    return found
 
 
-_planted = _of_environment(os.environ.get("RECSYNTH_FAULT"))
+_planted = _read(os.environ.get("RECSYNTH_FAULT", ""))

@@ -1,12 +1,12 @@
-"""The whole matrix: `make faults`, about two hours on two cores, for a release; stopped on the way it goes on there.
+"""The whole matrix: `make faults`, two to three hours on two cores, for a release; stopped it goes on where it was.
 
     make faults                                   # every fault, then the table of what was tried
-    make faults ARGS="--only write kill"          # faults whose name begins so
+    make faults ARGS="--only kill executor"       # faults whose names begin so
     make faults ARGS="--folder data/faults --anew"
 
-The night of conf/tiny.toml is run once undisturbed. Then every fault is tried on lakes of their own: a chain of them
-goes through one night, each next run beginning with what the last one left. At the end every table must hold the same
-rows as the undisturbed night's. Exit code 1 where one does not.
+The night of conf/tiny.toml is run once undisturbed. Then faults of one sort go through one night on a lake of their
+own, each next run beginning with what the last one left. At the end every table must hold the same rows as the
+undisturbed night's. Exit code 1 where one does not.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,8 @@ log = logging.getLogger("faults")
 CONFIG, AS_OF = "conf/tiny.toml", date(2025, 2, 18)
 SMALL = ("spark.driver_memory=1g", "spark.shuffle_partitions=4")
 RANDOM_KILLS, SEED = 6, 20250218
-HANG_SECONDS = 60
+# A Python worker from which nothing came for so long is killed; by default an hour (recsynth/session.py).
+IDLE = "spark.extra={'spark.python.worker.idleTimeoutSeconds' = '40'}"
 
 
 @dataclass(frozen=True)
@@ -93,24 +93,31 @@ class Matrix:
         found = content(self.store(name))
         return sorted(t for t in self.whole.keys() | found.keys() if self.whole.get(t) != found.get(t))
 
-    def run(self, name: str, fault: str = "", **more: str) -> int:
-        """Run the job on a lake to its end, with a fault in its first process that comes to it."""
-        own = self.folder / name
-        own.mkdir(parents=True, exist_ok=True)
+    def run(self, name: str, faults: str = "", *changes: str) -> int:
+        """Run the job on a lake to its end, with faults each in its first process that comes by; the exit code."""
+        own, points = self.folder / name, [one.partition("=")[0] for one in faults.split(";") if one]
         once = own / "once"
-        once.unlink(missing_ok=True)
-        given = {"RECSYNTH_FAULT": fault, "RECSYNTH_FAULT_ONCE": str(once)} if fault else {}
-        code = ended(command(CONFIG, AS_OF, self.changes(name), **more), own / "said.txt", **given)
-        if fault and not once.exists():
-            raise RuntimeError(f"{name}: nothing came by {fault}, exit code {code}; see {own / 'said.txt'}")
+        shutil.rmtree(once, ignore_errors=True)
+        once.mkdir(parents=True)
+        given = {"RECSYNTH_FAULT": faults, "RECSYNTH_FAULT_ONCE": str(once)}
+        words = command(CONFIG, AS_OF, [*self.changes(name), *changes])
+        code = ended(words, own / "said.txt", **given)
+        missed = [point for point in points if not (once / point).exists()]
+        if missed:
+            raise RuntimeError(f"{name}: nothing came by {missed}, exit code {code}; see {own / 'said.txt'}")
         return code
+
+    def last(self, name: str) -> list[str]:
+        """Run the job on a lake without a fault; what is wrong then."""
+        code = self.run(name)
+        return [f"exit code {code}"] if code else self.differences(name)
 
 
 def raised(matrix: Matrix) -> tuple[int, int, list[str]]:
     """An exception at every point, the answer of every commit lost among them, in one process."""
     # Once published it is not published again: of the two points after that commit one can be tried.
     left_out = ("udf.", "training.", "write.ops.published.committed")
-    chain = [p for p in matrix.points if not p.startswith(left_out)]
+    chain = [p for p in matrix.points if not p.startswith(left_out) and not p.endswith(".begun")]
     for number, point in enumerate(chain, start=1):
         log.info("raise %d of %d: %s", number, len(chain), point)
         with planted(point, "raise"):
@@ -123,20 +130,23 @@ def raised(matrix: Matrix) -> tuple[int, int, list[str]]:
     return len(chain), len(chain) + 1, matrix.differences("raise")
 
 
-def killed(matrix: Matrix, name: str, points: Sequence[str]) -> tuple[int, int, list[str]]:
-    """SIGKILL of the driver at each of these points of one night; goes on after the last one that is noted."""
-    noted = matrix.folder / name / "killed.json"
+def killed(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """SIGKILL of the driver at every stage's end and at the commits within it; goes on after the last one noted."""
+    chain = [p for p in matrix.points if p.endswith(".committed") and not p.startswith("write.ops.")]
+    ends = [p for p in matrix.points if p.startswith("stage.") and p.endswith(".finished")]
+    chain = sorted([*chain, *ends, "night.published", "night.paged"], key=matrix.points.index)
+    noted = matrix.folder / "kill" / "killed.json"
     done: list[str] = json.loads(noted.read_text()) if noted.exists() else []
-    for number, point in enumerate(points, start=1):
+    for number, point in enumerate(chain, start=1):
         if point in done:
             continue
-        log.info("%s %d of %d: %s", name, number, len(points), point)
-        code = matrix.run(name, f"{point}=kill")
+        log.info("kill %d of %d: %s", number, len(chain), point)
+        code = matrix.run("kill", f"{point}=kill")
         if code != -signal.SIGKILL:
             raise RuntimeError(f"{point}: expected the job to be killed, found exit code {code}")
         done.append(point)
         noted.write_text(json.dumps(done))
-    return len(points), len(points) + 1, _last(matrix, name)
+    return len(chain), len(chain) + 1, matrix.last("kill")
 
 
 def at_random(matrix: Matrix) -> tuple[int, int, list[str]]:
@@ -146,28 +156,42 @@ def at_random(matrix: Matrix) -> tuple[int, int, list[str]]:
     for _ in range(RANDOM_KILLS):
         with job(words, matrix.folder / "random/said.txt"):
             time.sleep(dice.uniform(20, 120))
-    return RANDOM_KILLS, RANDOM_KILLS + 1, _last(matrix, "random")
+    return RANDOM_KILLS, RANDOM_KILLS + 1, matrix.last("random")
 
 
-def once(matrix: Matrix, name: str, fault: str, expected: Sequence[int], **more: str) -> tuple[int, int, list[str]]:
-    """One fault in one night; where the job ends by it, it is run again."""
-    code = matrix.run(name, fault, **more)
-    wrong = [] if code in expected else [f"exit code {code}"]
-    return 1, 1 + (code != 0), wrong + (_last(matrix, name) if code else matrix.differences(name))
+def every_other(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """What else may happen to a process, one after the other along one night; each with the exit code it must have."""
+    wrong = []
+    for faults, expected, *changes in OTHERS:
+        log.info("%s", faults)
+        code = matrix.run("others", faults, *changes)
+        wrong += [] if code == expected else [f"{faults}: expected exit code {expected}, found {code}"]
+    return sum(f.count("=") for f, *_ in OTHERS), len(OTHERS) + 1, wrong + matrix.last("others")
+
+
+OTHERS: tuple[tuple[Any, ...], ...] = (
+    ("training.step=kill", 1),
+    ("udf.encode=memory;stage.embed_texts.finished=terminate", -signal.SIGTERM),
+    ("udf.candidates=kill;write.rank.candidates.committed=kill", -signal.SIGKILL),
+    ("udf.candidates=hang;write.rank.candidates.committed=terminate", -signal.SIGTERM, IDLE),
+    ("write.output.recommendations.begun=full", 1),
+    ("stage.evaluate.computed=memory", 1),
+)
 
 
 def executor_killed(matrix: Matrix) -> tuple[int, int, list[str]]:
     """SIGKILL of one of two executors of a cluster while candidates are made: its tasks are done by the other."""
-    own = matrix.folder / "executor"
-    own.mkdir(parents=True, exist_ok=True)
-    said, words = own / "said.txt", command(CONFIG, AS_OF, matrix.changes("executor"), "local-cluster[2,1,2048]")
+    said, words = (
+        matrix.folder / "executor/said.txt",
+        command(CONFIG, AS_OF, matrix.changes("executor"), "local-cluster[2,1,2048]"),
+    )
+    said.parent.mkdir(parents=True, exist_ok=True)
     with job(words, said) as process:
         while "candidates: running" not in (said.read_text() if said.exists() else ""):
             if process.poll() is not None:
                 raise RuntimeError(f"the job ended before its executor was killed; see {said}")
             time.sleep(1)
-        executors = list(_executors(process.pid))
-        os.kill(executors[0], signal.SIGKILL)
+        os.kill(next(_executors(process.pid)), signal.SIGKILL)
         code = process.wait(3600)
     return 1, 1, ([] if code == 0 else [f"exit code {code}"]) + matrix.differences("executor")
 
@@ -184,11 +208,11 @@ def _executors(group: int) -> Iterator[int]:
 
 
 def removed(matrix: Matrix) -> tuple[int, int, list[str]]:
-    """Each table in turn removed by hand after the night, what landed apart; the date run again each time."""
+    """Each table in turn removed by hand after a night, what landed apart; the date run again each time."""
     settings, wrong = matrix.settings("removed"), []
     run_night(matrix.spark, settings, AS_OF)
     store = Store(matrix.spark, settings.paths.lake)
-    names = [n for n in matrix.whole if TABLES[n].layer != "bronze" and n != "ops.metrics"]
+    names = [n for n in matrix.whole if TABLES[n].layer not in ("bronze", "ops")]
     for number, name in enumerate(names, start=1):
         log.info("removed %d of %d: %s", number, len(names), name)
         shutil.rmtree(store.path(TABLES[name]))
@@ -197,35 +221,14 @@ def removed(matrix: Matrix) -> tuple[int, int, list[str]]:
     return len(names), len(names) + 1, wrong
 
 
-def _last(matrix: Matrix, name: str) -> list[str]:
-    code = matrix.run(name)
-    return [f"exit code {code}"] if code else matrix.differences(name)
-
-
-Tried = Callable[[Matrix], tuple[int, int, list[str]]]
-_KILL, _TERM, _FAILED = -signal.SIGKILL, -signal.SIGTERM, 1
-
-FAULTS: dict[str, Tried] = {
-    "raise at every point": raised,
-    "kill at every boundary of a stage": lambda m: killed(m, "boundaries", _of(m, "stage.", ".finished")),
-    "kill at every commit": lambda m: killed(m, "commits", _of(m, "write.", ".committed")),
-    "kill before the page and after publishing": lambda m: killed(m, "ends", ["night.published", "night.paged"]),
-    "kill at random moments": at_random,
-    "SIGTERM": partial(once, name="terminate", fault="stage.features.computed=terminate", expected=[_TERM]),
-    "disk full in a commit": partial(once, name="full", fault="write.rank.candidates.begun=full", expected=[_FAILED]),
-    "driver out of memory": partial(once, name="memory", fault="stage.recommend.computed=memory", expected=[_FAILED]),
+FAULTS: dict[str, Callable[[Matrix], tuple[int, int, list[str]]]] = {
+    "other ends of processes": every_other,
     "executor killed": executor_killed,
-    "Python worker killed": partial(once, name="worker", fault="udf.candidates=kill", expected=[0]),
-    "Python worker out of memory": partial(once, name="worker-memory", fault="udf.encode=memory", expected=[0]),
-    "training process killed": partial(once, name="rank", fault="training.step=kill", expected=[_FAILED]),
+    "kill at random moments": at_random,
+    "kill at every commit and end of a stage": killed,
+    "raise at every point": raised,
     "table removed by hand": removed,
 }
-
-
-def _of(matrix: Matrix, begins: str, ends: str) -> list[str]:
-    """Points of the undisturbed night, those of the record of stages apart: these are boundaries."""
-    own = ("ops.stage_runs", "ops.runs", "ops.published")
-    return [p for p in matrix.points if p.startswith(begins) and p.endswith(ends) and not any(o in p for o in own)]
 
 
 def main() -> int:
@@ -255,7 +258,7 @@ def main() -> int:
     return 1 if any(result.wrong for result in found.values()) else 0
 
 
-def _tried(matrix: Matrix, name: str, tried: Tried) -> Result:
+def _tried(matrix: Matrix, name: str, tried: Callable[[Matrix], tuple[int, int, list[str]]]) -> Result:
     log.info("fault: %s", name)
     started = time.monotonic()
     try:
