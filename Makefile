@@ -23,7 +23,7 @@ lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-faults: .venv/installed  ## faults planted all along a night, for a release: two to three hours, goes on where it was stopped
+faults: .venv/installed  ## faults planted all along a night, for a release: hours; goes on where it was stopped
 	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: bench-quality bench-model bench-apps bench-synthesis bench-checks  ## every measured figure

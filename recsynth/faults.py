@@ -1,4 +1,4 @@
-"""Points at which a test plants a fault, to prove that a night survives it; without one they cost a comparison.
+"""Points at which a test plants a fault, to prove that a night survives it; without one they cost next to nothing.
 
     RECSYNTH_FAULT="udf.encode=memory;stage.train.finished=kill"   # in every process of the job, workers included
     RECSYNTH_FAULT_ONCE=/some/folder                               # each only the first time; a file there says so

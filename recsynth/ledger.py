@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import permutations
@@ -35,7 +36,7 @@ class StageRun:
 
 @dataclass(frozen=True)
 class Done:
-    """A stage's latest fingerprint for a date (None: not done for it) and the tables that it has written."""
+    """A stage's latest fingerprint for a date (None: not done for it) and the tables that it wrote the last time."""
 
     fingerprint: str | None
     tables: frozenset[str]
@@ -74,18 +75,24 @@ class Ledger:
         self.store.write(STAGE_RUNS, self.spark.createDataFrame([row], STAGE_RUNS.schema), night.as_of)
 
     def done(self, as_of: date) -> dict[str, Done]:
-        """What each stage has finished, for a date; of a table that is not nightly, on any date."""
-        is_of_date = (F.col("run_date") == F.lit(as_of)).alias("is_of_date")
-        latest = F.max_by("fingerprint", "started_at").alias("fingerprint")
-        tables = F.array_distinct(F.flatten(F.collect_list(F.map_keys("versions_written")))).alias("tables")
-        # bound: two rows a stage
-        rows = self.store.read(STAGE_RUNS).groupBy("stage", is_of_date).agg(latest, tables).collect()
-        found: dict[str, Done] = {}
-        for row in sorted(rows, key=lambda row: row.is_of_date):
-            before = found.get(row.stage, Done(None, frozenset()))
-            made = {n for n in row.tables if n in TABLES and (row.is_of_date or not TABLES[n].nightly)}
-            found[row.stage] = Done(row.fingerprint if row.is_of_date else None, before.tables | made)
-        return found
+        """What each stage has finished, for a date; of tables that are not nightly, on any date.
+
+        Of its runs that wrote anything the last one tells the tables: what an older one wrote besides may be of a
+        source that is configured no more.
+        """
+        written, is_of_date = F.map_keys("versions_written"), F.col("run_date") == F.lit(as_of)
+        wrote_at = F.when(F.size(written) > 0, F.col("started_at"))
+        rows = (
+            self.store.read(STAGE_RUNS)
+            .groupBy("stage")
+            .agg(
+                F.max_by("fingerprint", F.when(is_of_date, F.col("started_at"))).alias("fingerprint"),
+                F.max_by(written, F.when(is_of_date, wrote_at)).alias("of_date"),
+                F.max_by(written, wrote_at).alias("ever"),
+            )
+            .collect()  # one row a stage
+        )
+        return {r.stage: Done(r.fingerprint, _standing(r.of_date or (), r.ever or ())) for r in rows}
 
     def fingerprints(self, as_of: date) -> dict[str, str]:
         """Stage to the fingerprint of its latest finished run for a date."""
@@ -126,7 +133,7 @@ class Ledger:
         cannot: raises ContractError where one of bronze's two tables is gone.
         """
         for one, other in permutations((LANDED_FILES, ROWS)):
-            if self.store.version(one) == ABSENT != self.store.version(other):
+            if self.store.version(one) == ABSENT and self.store.version(other) != ABSENT:
                 raise ContractError(
                     one.name, "*", f"the table, for {other.name} is there; put it back from a copy", "none"
                 )
@@ -170,3 +177,9 @@ class Ledger:
             error,
         )
         self.store.write(RUNS, self.spark.createDataFrame([row], RUNS.schema), night.as_of)
+
+
+def _standing(of_date: Iterable[str], ever: Iterable[str]) -> frozenset[str]:
+    """The tables that must be there: nightly ones that a date has written, and the others that any has."""
+    nightly = {name for name in of_date if name in TABLES and TABLES[name].nightly}
+    return frozenset(nightly | {name for name in ever if name in TABLES and not TABLES[name].nightly})

@@ -29,9 +29,6 @@ _DEFAULTS = {
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
     "spark.sql.debug.maxToStringFields": "200",
-    # A Python worker from which nothing came for an hour hangs: it is killed, and its task is done again.
-    "spark.python.worker.idleTimeoutSeconds": "3600",
-    "spark.python.worker.killOnIdleTimeout": "true",
 }
 
 

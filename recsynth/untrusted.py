@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Controls but tab and line feed; what turns the direction of reading; what has no width, the joiners of emoji, Arabic
-# and Indic writing apart; and the tag characters, which only a model reads (Unicode Technical Standard 39, 55).
+# and Indic writing apart; and the tag characters, which only a model reads (Unicode Technical Standards 39 and 55).
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from recsynth.errors import ContractError
-from recsynth.ledger import Ledger
+from recsynth.ledger import Done, Ledger, StageRun
 from recsynth.runner import Choice, Runner
 from recsynth.settings import Settings
 from recsynth.stage import Frames, Night, Stage
@@ -149,3 +149,22 @@ def test_only_one_stage_and_from_a_stage_on(lake: Lake) -> None:
     histories, interactions = lake.versions()
     lake.run(COUNT, PAIR, choice=Choice(from_stage="interactions"))
     assert lake.versions() == (histories, interactions + 1)
+
+
+def test_a_stage_answers_for_the_tables_that_it_last_wrote(lake: Lake) -> None:
+    # policies: of a source that was configured once; it is not missed once cleaning writes without it.
+    runs = {
+        1: ("clean", {"silver.events": 0, "silver.policies": 0, "gold.histories": 0}),
+        2: ("clean", {"silver.events": 1, "gold.histories": 1}),
+        3: ("clean", {}),
+    }
+    for day, (stage, written) in runs.items():
+        at = datetime(2024, 3, day, tzinfo=UTC)
+        night = Night(f"run{day}", at.date(), at, Settings())
+        lake.ledger.finished(night, StageRun(stage, "complete", f"f{day}", {}, written, {}, 1.0, at))
+    found = {day: lake.ledger.done(date(2024, 3, day))["clean"] for day in (2, 3, 4)}
+    assert found == {
+        2: Done("f2", frozenset({"silver.events", "gold.histories"})),
+        3: Done("f3", frozenset({"silver.events"})),
+        4: Done(None, frozenset({"silver.events"})),
+    }
