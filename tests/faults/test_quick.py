@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,32 +19,29 @@ from tests.faults.quick import QUICK, Lake
 
 # One of each sort; every point of a whole night is tried by `make faults`.
 ALONG = {
-    "write.bronze.landed_files.committed": "raise",
     "stage.clean.computed": "memory",
     "write.silver.events.committed": "full",
-    "stage.clean.finished": "raise",
-    "write.gold.histories.committed": "raise",
+    "stage.account.finished": "raise",
     "night.published": "raise",
-    "night.paged": "raise",
 }
-Whole = tuple[Lake, list[str]]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A lake after an undisturbed night, the fault points that it passed, and what its tables held then."""
+
+    lake: Lake
+    passed: list[str]
+    content: dict[str, tuple[int, int]]
 
 
 @pytest.fixture(scope="module")
 def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """An undisturbed night and the fault points that it passed."""
+    """What nobody disturbed; what is lost of its lake by a test must be there again when the test ends."""
     lake = Lake(spark, tmp_path_factory.mktemp("whole"))
     with points_passed() as passed:
         lake.run()
-    return lake, passed
-
-
-@pytest.fixture(scope="module")
-def lost(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake for faults after the night, each of which must leave it as it was."""
-    lake = Lake(spark, tmp_path_factory.mktemp("lost"))
-    lake.run()
-    return lake
+    return Whole(lake, passed, content(lake.store))
 
 
 @pytest.fixture
@@ -53,22 +51,20 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_is_something_to_lose(whole: Whole) -> None:
-    lake, passed = whole
-    found = content(lake.store)
+    found = whole.content
     assert (found["silver.events"][0], found["silver.quarantine"][0], found["gold.histories"][0]) == (4, 1, 2)
-    assert len(passed) > 3 * len(QUICK)
+    assert len(whole.passed) > 3 * len(QUICK)
 
 
 def test_what_is_raised_along_one_night_leaves_no_trace(spark: SparkSession, whole: Whole, tmp_path: Path) -> None:
     # One after the other: what a fault leaves behind is what the next run begins with.
-    undisturbed, passed = whole
     lake = Lake(spark, tmp_path)
-    assert ALONG.keys() <= set(passed)
+    assert ALONG.keys() <= set(whole.passed)
     for point, kind in ALONG.items():
         with planted(point, kind), pytest.raises((FaultError, MemoryError, OSError), match=point):
             lake.run()
     lake.run()
-    assert content(lake.store) == content(undisturbed.store)
+    assert content(lake.store) == whole.content
 
 
 @pytest.mark.slow
@@ -80,7 +76,7 @@ def test_a_fault_while_another_is_put_back(spark: SparkSession, whole: Whole, tm
     with planted("restore.silver.quarantine", "raise"), pytest.raises(FaultError):
         lake.run()
     lake.run()
-    assert content(lake.store) == content(whole[0].store)
+    assert content(lake.store) == whole.content
 
 
 @pytest.mark.slow
@@ -109,40 +105,38 @@ def test_processes_that_die_one_after_the_other(spark: SparkSession, whole: Whol
         planted_there = {"RECSYNTH_FAULT": fault, "RECSYNTH_FAULT_ONCE": str(once)}
         found = ended([sys.executable, "-m", "tests.faults.quick", str(tmp_path)], log, **planted_there)
         assert (found, (once / fault.partition("=")[0]).exists()) == (code, True), log.read_text()[-2000:]
-    assert content(lake.store) == content(whole[0].store)
+    assert content(lake.store) == whole.content
 
 
 @pytest.mark.parametrize("name", [pytest.param("gold.histories", marks=pytest.mark.slow), "silver.cleaned_files"])
-def test_a_table_that_was_removed_by_hand_is_made_again(whole: Whole, lost: Lake, name: str) -> None:
-    shutil.rmtree(lost.folder(name))
-    lost.run()
-    assert content(lost.store) == content(whole[0].store)
+def test_a_table_that_was_removed_by_hand_is_made_again(whole: Whole, name: str) -> None:
+    shutil.rmtree(whole.lake.folder(name))
+    whole.lake.run()
+    assert content(whole.lake.store) == whole.content
 
 
-def test_what_landed_cannot_be_made_again_and_the_error_says_so(lost: Lake) -> None:
-    folder = lost.folder("bronze.landed_files")
+def test_what_landed_cannot_be_made_again_and_the_error_says_so(whole: Whole) -> None:
+    folder = whole.lake.folder("bronze.landed_files")
     aside = folder.rename(folder.with_name("aside"))
-    before = content(lost.store)
+    before = content(whole.lake.store)
     with pytest.raises(ContractError, match=r"bronze\.landed_files.* expected the table.* put it back from a copy"):
-        lost.run()
-    assert content(lost.store) == before
+        whole.lake.run()
+    assert content(whole.lake.store) == before
     aside.rename(folder)
 
 
 @pytest.mark.parametrize(
     "how", ["truncated", *(pytest.param(how, marks=pytest.mark.slow) for how in ("empty", "flipped"))]
 )
-def test_a_damaged_file_ends_the_night_and_without_its_table_the_next_is_the_same(
-    whole: Whole, lost: Lake, how: str
-) -> None:
-    for path in lost.folder("silver.events").rglob("*.parquet"):
+def test_a_damaged_file_ends_the_night_and_without_its_table_the_next_is_the_same(whole: Whole, how: str) -> None:
+    for path in whole.lake.folder("silver.events").rglob("*.parquet"):
         damage(path, how)
-    shutil.rmtree(lost.folder("gold.histories"))  # with nothing to do, nobody would read it
+    shutil.rmtree(whole.lake.folder("gold.histories"))  # with nothing to do, nobody would read it
     with pytest.raises(Exception, match="silver/events"):  # Py4JJavaError or a PySparkException, as Spark likes
-        lost.run()
-    shutil.rmtree(lost.folder("silver.events"))
-    lost.run()
-    assert content(lost.store) == content(whole[0].store)
+        whole.lake.run()
+    shutil.rmtree(whole.lake.folder("silver.events"))
+    whole.lake.run()
+    assert content(whole.lake.store) == whole.content
 
 
 def damage(path: Path, how: str) -> None:
