@@ -1,8 +1,8 @@
-"""A landed row as its source's expressions read it, and its texts as they are compared."""
+"""A landed row as its source's expressions read it, its texts as they are compared, and which search led to it."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.expressions import references
@@ -38,3 +38,16 @@ def normalised(query: Column) -> Column:
     """Lower case, white space folded and trimmed; null where nothing is left."""
     folded = F.trim(F.regexp_replace(F.lower(query), r"\s+", " "))
     return F.when(folded != "", folded)
+
+
+def with_searches(events: DataFrame) -> DataFrame:
+    """Events with `search`, what a search looked for, and `led_by`, the search that is credited with an event.
+
+    That is the last one before it in its session, or where the shop logs the search with the event itself, that one.
+    """
+    so_far = (
+        Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
+    )
+    searched = events.withColumn("search", normalised(F.when(F.col("event_type") == "search", F.col("query"))))
+    last = F.last("search", ignorenulls=True).over(so_far)
+    return searched.withColumn("led_by", F.coalesce(normalised(F.col("query")), last))

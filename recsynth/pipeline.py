@@ -19,6 +19,7 @@ from recsynth.candidates.candidates import candidates
 from recsynth.checks.check import check
 from recsynth.checks.settings import CHECKED
 from recsynth.evaluation.evaluate import evaluate
+from recsynth.evaluation.judge_search import judge_search
 from recsynth.gold.histories import histories
 from recsynth.gold.interactions import interactions
 from recsynth.gold.item_demand import item_demand
@@ -342,6 +343,13 @@ STAGES: tuple[Stage, ...] = (
         ("silver.events", "silver.items", "output.user_profiles"),
         ("ops.metrics",),
         judge_profiles,
+        sees_future=ALL_TIME,
+    ),
+    Stage(
+        "judge_search",
+        ("silver.events", "output.search_results", "gold.query_items", "gold.item_demand"),
+        ("ops.metrics",),
+        judge_search,
         sees_future=ALL_TIME,
     ),
     Stage(

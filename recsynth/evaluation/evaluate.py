@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, Catalogue, K, figures, judge
 from recsynth.evaluation.settings import EvaluationSettings
+from recsynth.evaluation.sources import source_recall
 from recsynth.measure.calibration import expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.measure.off_policy import inverse_propensity
@@ -54,6 +55,7 @@ def evaluate(
             segments(people, night), on="user_id", how="left"
         )
         rows += _figures(judged, known, night.settings.evaluation)
+        rows += source_recall(tonight, judges)
         # A probability is one for as many days as the ranker's labels have.
         if night.settings.evaluation.days == night.settings.gold.windows.days:
             rows += reliability(recommendations, judges)
@@ -91,16 +93,29 @@ def wanted(truth: DataFrame, people: DataFrame, night: Night) -> DataFrame:
 
 
 def segments(people: DataFrame, night: Night) -> DataFrame:
-    """user_id and `segment`: new, light or heavy by baskets before the night; who bought nothing is not in it."""
+    """user_id and `segments`: by baskets before the night new, light or heavy, and what little is known of some.
+
+    `one_event`: all that is known is a single event; `only_searched`: nothing but searches; `only_looked`: no basket.
+    """
     settings = night.settings.evaluation
-    basket = F.coalesce("order_id", "event_id")
-    baskets = _bought_before(people, night).groupBy("user_id").agg(F.count_distinct(basket).alias("n"))
-    segment = (
-        F.when(F.col("n") <= settings.new_user_baskets, "new_users")
-        .when(F.col("n") <= settings.light_user_baskets, "light_users")
+    is_bought = F.col("event_type") == "purchase"
+    basket = F.when(is_bought, F.coalesce("order_id", "event_id"))
+    known = people.where(F.col("ts") < F.lit(night.cutoff)).groupBy("user_id").agg(
+        F.count_distinct(basket).alias("baskets"),
+        F.count("*").alias("events"),
+        F.count_if(F.col("event_type") == "search").alias("searches"),
+    )  # fmt: skip
+    by_baskets = (
+        F.when(F.col("baskets") <= settings.new_user_baskets, "new_users")
+        .when(F.col("baskets") <= settings.light_user_baskets, "light_users")
         .otherwise("heavy_users")
     )
-    return baskets.select("user_id", segment.alias("segment"))
+    little = (
+        F.when(F.col("events") == 1, F.lit("one_event")),
+        F.when(F.col("events") == F.col("searches"), F.lit("only_searched")),
+        F.when(F.col("baskets") == 0, F.lit("only_looked")),
+    )
+    return known.select("user_id", F.array_compact(F.array(by_baskets, *little)).alias("segments"))
 
 
 def lists(recommendations: DataFrame, tonight: DataFrame) -> DataFrame:
@@ -193,10 +208,9 @@ def _bought_before(people: DataFrame, night: Night) -> DataFrame:
 
 def _figures(judged: DataFrame, known: Catalogue, settings: EvaluationSettings) -> list[tuple[object, ...]]:
     """A row per (metric, model, view and segment); bound: models * views * segments * metrics rows."""
-    # Who only looked so far has no basket, which is what new users are.
-    segment = F.coalesce("segment", F.lit("new_users"))
-    by_segment = F.when(F.col("view") != COLD_ITEMS, F.concat_ws("/", "view", segment))
-    groups = F.array_compact(F.array("view", by_segment))
+    by_segment = F.transform("segments", lambda segment: F.concat_ws("/", "view", segment))
+    none = F.array().cast("array<string>")
+    groups = F.concat(F.array("view"), F.when(F.col("view") != COLD_ITEMS, by_segment).otherwise(none))
     grouped = judged.withColumn("group", F.explode(groups)).groupBy("model", "group")
     measured = grouped.applyInPandas(figures(known, settings.resamples), FIGURES)
     return [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.gold.interactions import SECONDS_PER_DAY
-from recsynth.mapping import LED_TO, normalised
+from recsynth.mapping import LED_TO, with_searches
 from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 
@@ -18,14 +18,7 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
     that one counts. weight = sum of w(type) * 2^(-age / half_life), as in R.
     """
     gold = night.settings.gold
-    searched = normalised(F.when(F.col("event_type") == "search", F.col("query")))
-    so_far = (
-        Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id").rowsBetween(Window.unboundedPreceding, 0)
-    )
-    people = events.where("not is_bot and not is_near_duplicate").withColumn("search", searched)
-    traced = people.withColumn(
-        "led_by", F.coalesce(normalised(F.col("query")), F.last("search", ignorenulls=True).over(so_far))
-    )
+    traced = with_searches(events.where("not is_bot and not is_near_duplicate"))
     session = F.struct("user_id", "session_id")
     searches = (
         traced.where("search is not null")

@@ -29,6 +29,7 @@ from recsynth.untrusted import visible
 
 POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
 CALIBRATION = ("expected_calibration_error", "probability_predicted", "probability_observed")
+SOURCE_RECALL, FOUND_ALONE = "recall@100", "found_alone"
 OURS, VIEWS = "recsynth", ("all", "new", "cold_items")
 
 
@@ -43,6 +44,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "matrix": _matrix(tables),
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
+        "searched": _searched(metrics),
         "profiles": profiles(tables, metrics), "propensity": propensity(tables, metrics),
         "labels": labels(tables, metrics), "ads": ads(tables, metrics), "sentiment": sentiment(tables, metrics),
         "opinions": opinions(tables), "service": service(tables, metrics),
@@ -145,9 +147,34 @@ def _quality(metrics: pd.DataFrame) -> dict[str, Any]:
     return {
         "days": int(days), "views": views, "segments": _table(ndcg, "segment"),
         "figures": {view: _table(judged[judged["segment"] == view], "metric") for view in views},
-        "held_out": held_out.iloc[0] if len(held_out) else None,
+        "sources": _sources(judged), "held_out": held_out.iloc[0] if len(held_out) else None,
         "gains": _plot(plots.bars, gains["segment"], 100 * gains["value"], "% of gain") if len(gains) else None,
         "reliability": reliability, "exploration": explored.to_dict("records"),
+    }  # fmt: skip
+
+
+def _sources(judged: pd.DataFrame) -> Markup | None:
+    """What each source found of the purchases: within its first hundred, and what no other source proposed."""
+    found = judged[(judged["segment"] == "candidates/all") & judged["metric"].isin([SOURCE_RECALL, FOUND_ALONE])]
+    if not len(found):
+        return None
+    shown = found.pivot(index="model", columns="metric", values="value").sort_values(SOURCE_RECALL, ascending=False)
+    shown = 100 * shown.reindex(columns=[SOURCE_RECALL, FOUND_ALONE]).fillna(0.0)
+    sides = {"% found among its first 100": shown[SOURCE_RECALL], "% found by it alone": shown[FOUND_ALONE]}
+    return _plot(plots.paired, shown.index.str.replace("_", " "), sides)
+
+
+def _searched(metrics: pd.DataFrame) -> dict[str, Any] | None:
+    """How well search results met the searches of the days after: drawn, and all figures of all and of rare queries."""
+    judged = metrics[metrics["stage"] == "judge_search"]
+    ndcg = judged[(judged["metric"] == "ndcg@10") & (judged["segment"] == "all")]
+    if not len(ndcg):
+        return None
+    answered = judged[judged["metric"] == "answered"].iloc[0]
+    return {
+        "answered": answered["value"], "searches": int(answered["count"]),
+        "plot": _plot(plots.intervals, ndcg[["model", "value", "low", "high"]], OURS, "NDCG@10"),
+        "figures": {part: _table(judged[judged["segment"] == part], "metric") for part in ("all", "rare")},
     }  # fmt: skip
 
 

@@ -109,6 +109,44 @@ def test_segments_and_views(figures: Figures, segment: str, expected: list[float
     assert row.low <= row.value <= row.high
 
 
+# light searched as well; of looker a single view is known, of searcher nothing but two searches.
+LITTLE = [
+    *BOUGHT,
+    ("light", None, "search", at(-4)),
+    ("searcher", None, "search", at(-4)),
+    ("searcher", None, "search", at(-3)),
+    ("searcher", "a", "purchase", at(1)),
+]
+
+
+def test_users_of_whom_little_is_known_are_judged_apart(spark: SparkSession, tmp_path: Path) -> None:
+    found = judged(spark, tmp_path, LITTLE, LISTS | {"searcher": ["a"]})
+    expected = {
+        "all/one_event": [NEW, LOOKER],
+        "all/only_searched": [1.0],
+        "all/only_looked": [LOOKER, 1.0],
+        "all/new_users": [NEW, LOOKER, 1.0],
+        "new/one_event": [SECOND],
+        "all/light_users": [LIGHT],
+    }
+    rows = {segment: found["ndcg@10", "recsynth", segment] for segment in expected}
+    assert {s: r.value for s, r in rows.items()} == {s: pytest.approx(np.mean(v)) for s, v in expected.items()}
+    assert {s: r["count"] for s, r in rows.items()} == {s: len(v) for s, v in expected.items()}
+
+
+def test_the_recall_of_each_source_is_of_what_it_proposed_itself(figures: Figures) -> None:
+    # heavy buys a and d, light b, new a, looker b. ALS proposed heavy's d, popularity its a; light's c was not bought.
+    found = {(m, s): r.value for (m, s, segment), r in figures.items() if segment == "candidates/all"}
+    assert found["recall@50", "als"] == pytest.approx(1 / 2 / 4)
+    assert found["recall@50", "popular"] == 0.0
+    assert found["recall@300", "union"] == pytest.approx(1 / 2 / 4)
+    assert found["found_alone", "als"] == pytest.approx(1 / 2 / 4)
+    assert found["found_alone", "popular"] == pytest.approx(1 / 2 / 4)
+    # Of what they had never bought, heavy's d, light's b and looker's b.
+    new = figures["recall@50", "als", "candidates/new"]
+    assert (new.value, new["count"]) == (pytest.approx(1 / 3), 3)
+
+
 def test_coverage_and_inequality_exist_for_each_segment_without_an_interval(figures: Figures) -> None:
     # Six items can be shown: heavy's list shows half of them, the three lists together all but e.
     assert value(figures, "coverage", "all/heavy_users") == 3 / 6

@@ -47,6 +47,12 @@ METRICS = [
     metric("evaluate", "probability_observed", "recsynth", "0.1 to 0.2", 0.12, None, None, 1234),
     metric("evaluate", "purchase_rate", "best_item", "rank 10", 0.0444, 0.0333, 0.0555, 90),
     metric("evaluate", "purchase_rate", "explored_item", "rank 10", 0.0111, 0.0, 0.0222, 90),
+    metric("evaluate", "recall@100", "als", "candidates/all", 0.4321, None, None, 10),
+    metric("evaluate", "found_alone", "als", "candidates/all", 0.0123, None, None, 10),
+    metric("evaluate", "recall@100", "union", "candidates/all", 0.6543, None, None, 10),
+    metric("judge_search", "answered", "recsynth", "searches", 0.75, None, None, 400),
+    *(metric("judge_search", "ndcg@10", model, part, value, 0.4, 0.7, 9) for model, part, value in (
+        ("recsynth", "all", 0.5432), ("chosen before", "all", 0.4321), ("recsynth", "rare", 0.4567))),
     metric("ad_copy", "items", "", "written", 12.0, None, None, 12),
     metric("ad_copy", "items", "", "kept", 3.0, None, None, 3),
     *(metric("ad_copy", name, "recsynth", "headline", value) for name, value in (
@@ -412,6 +418,8 @@ def test_the_page_tells_the_night(page: str) -> None:
         "0.1200 after)", "ranker’s NDCG@10 on the newest window", "Seconds of each stage",
         "had the best item always stood at rank 10, 4.44 % of customers would have bought it (3.33 to 5.55); "
         "had another item always stood at rank 10, 1.11 %", "they are off by 0.017 (1,234 lines",
+        "Of 400 searches of the days after the night that led to an item 75 %", "% found by it alone",
+        "queries that few had asked before", "0.4567",
         "buy within 28 days 2 2 calibrated trees 0.7654 – 0.0321",
         "leave: nothing for 90 days 0 1 calibrated trees – – –",
     ):  # fmt: skip
@@ -429,7 +437,7 @@ def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real twice, written beside typed, the loss, NDCG of one view,
     # probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
     # texts and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 22
+    assert page.count("<svg") == page.count("</svg>") == 24
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 
