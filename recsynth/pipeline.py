@@ -300,6 +300,7 @@ STAGES: tuple[Stage, ...] = (
         (
             "gold.query_items",
             "gold.item_text",
+            "gold.item_demand",
             "synthesis.synthetic_queries",
             "model.item_embeddings",
             "model.models",

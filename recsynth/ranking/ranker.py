@@ -122,7 +122,9 @@ def _ranker(settings: RankerSettings, trees: int, seed: int, early: bool) -> Spa
         num_workers=settings.workers, objective=settings.objective,
         n_estimators=trees, learning_rate=settings.learning_rate, max_depth=settings.max_depth,
         min_child_weight=settings.min_child_weight, subsample=settings.subsample, colsample_bytree=settings.colsample,
-        lambdarank_pair_method="mean", lambdarank_num_pair_per_sample=settings.pairs_per_sample, tree_method="hist",
+        # What stands below the tenth place is not judged: pairs drawn among all candidates waste most of the learning.
+        lambdarank_pair_method="topk" if settings.objective == "rank:ndcg" else "mean",
+        lambdarank_num_pair_per_sample=settings.pairs_per_sample, tree_method="hist",
         missing=float("nan"), random_state=seed, verbosity=0, **(stopping if early else {}),
     )  # fmt: skip
 

@@ -7,19 +7,30 @@ from pyspark.sql import functions as F
 
 from recsynth.model.champion import champion
 from recsynth.model.top_k import blocked_top_k
+from recsynth.ranking.settings import RankingSettings
 from recsynth.stage import Night
 from recsynth.tables.output import SEARCH_RESULTS
 
+NEAR = 5
+"""So many times the length of a list the items near a query by text are looked at: demand may raise one of them."""
+
 
 def search_results(
-    query_items: DataFrame, item_text: DataFrame, synthetic_queries: DataFrame, item_embeddings: DataFrame,
-    models: DataFrame, night: Night,
+    query_items: DataFrame, item_text: DataFrame, item_demand: DataFrame, synthetic_queries: DataFrame,
+    item_embeddings: DataFrame, models: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Blend what searchers chose with the match of query and item text.
+    """How likely each item is what the searcher of a frequent query takes up: what earlier ones did, and a prior.
 
-    Reads gold.query_items, gold.item_text, synthesis.synthetic_queries, model.item_embeddings and model.models; writes
-    output.search_results. score = w * (1 + cosine) / 2 + (1 - w) * share of the query's weight. Where the gate gave
-    written searches a weight, an item is matched by its own text and by all that is searched for it.
+    Reads gold.query_items, gold.item_text, gold.item_demand, synthesis.synthetic_queries, model.item_embeddings and
+    model.models; writes output.search_results. With w(q, i) of gold.query_items and W(q) their sum over items:
+
+        score = (w(q, i) + m * prior(i | q)) / (W(q) + m)
+        prior(i | q) ~ exp(cosine(q, i) / temperature) * (1 + demand_28(i)) ^ power
+
+    which is a Dirichlet prior, as language models of retrieval have it (Zhai and Lafferty, TOIS 2004): the fewer
+    searched for a query, the more text and demand decide. The prior is shared out among the items that stand nearest
+    to the query and those chosen so far. Where the gate gave written searches a weight, an item is matched by its own
+    text and by all that is searched for it.
     """
     settings, best = night.settings.ranking, champion(models)
     version = best.model_version if best else ""
@@ -33,23 +44,49 @@ def search_results(
         vectors.where("kind = 'query'"), on="content_hash", how="inner"
     )
     described = _described(items, query_items, synthetic_queries, vectors)
-    text = blocked_top_k(
-        queries.select("query", "vector"), described, 2 * settings.search_results, night.work / "searched_vectors"
+    near = blocked_top_k(
+        queries.select("query", "vector"), described, NEAR * settings.search_results, night.work / "searched_vectors"
     )
-    total = F.sum("weight").over(Window.partitionBy("query"))
-    chosen = query_items.join(frequent, on="query", how="left_semi").select(
-        "query", "item_id", (F.col("weight") / total).alias("share")
+    found = _candidates(near, query_items.join(frequent, on="query", how="left_semi"), queries, described)
+    demand = item_demand.where(F.col("cutoff") == F.lit(night.cutoff)).select("item_id", "demand_28")
+    known = found.join(sellable, on="item_id", how="left_semi").join(demand, on="item_id", how="left")
+    placed = _ranked(known, settings).withColumn("model_version", F.lit(version))
+    return placed.select(*SEARCH_RESULTS.column_names)
+
+
+def _candidates(near: DataFrame, chosen: DataFrame, queries: DataFrame, described: DataFrame) -> DataFrame:
+    """(query, item_id, weight, cosine): the nearest by text and all that was chosen; null where there is no vector."""
+    of_query = queries.select("query", F.col("vector").alias("asked"))
+    product = F.aggregate(
+        F.zip_with("asked", "vector", lambda a, b: (a * b).cast("double")), F.lit(0.0), lambda s, x: s + x
     )
-    both = text.select("query", "item_id", F.col("score").alias("text")).join(
-        chosen, on=["query", "item_id"], how="full"
+    weighed = (
+        chosen.select("query", "item_id", "weight")
+        .join(of_query, on="query", how="left")
+        .join(described, on="item_id", how="left")
+        .select("query", "item_id", "weight", product.alias("own"))
     )
-    weight = settings.search_text_weight
-    text_part = (1 + F.coalesce("text", F.lit(0.0))) / 2
-    blended = (weight * text_part + (1 - weight) * F.coalesce("share", F.lit(0.0))).cast("double")
-    scored = both.join(sellable, on="item_id", how="left_semi").withColumn("score", blended)
-    order = Window.partitionBy("query").orderBy(F.desc("score"), "item_id")
-    placed = scored.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= settings.search_results)
-    return placed.withColumn("model_version", F.lit(version)).select(*SEARCH_RESULTS.column_names)
+    both = near.select("query", "item_id", F.col("score").alias("near")).join(
+        weighed, on=["query", "item_id"], how="full"
+    )
+    cosine = F.coalesce("near", "own").cast("double")
+    return both.select("query", "item_id", F.coalesce("weight", F.lit(0.0)).alias("weight"), cosine.alias("cosine"))
+
+
+def _ranked(found: DataFrame, settings: RankingSettings) -> DataFrame:
+    """The first items of each query with `rank` and `score`."""
+    of_query = Window.partitionBy("query")
+    # What has no vector is as likely by text as what is at right angles to the query.
+    text = F.exp(F.coalesce("cosine", F.lit(0.0)) / settings.search_temperature)
+    wanted = F.pow(1 + F.coalesce("demand_28", F.lit(0.0)), F.lit(settings.search_demand_power))
+    raw = found.withColumn("raw", text * wanted)
+    # Rounded: the sum of doubles depends on the order that a shuffle brings them in.
+    prior = F.round(F.col("raw") / F.sum("raw").over(of_query), 9)
+    total = F.sum("weight").over(of_query)
+    score = (F.col("weight") + settings.search_prior * prior) / (total + settings.search_prior)
+    scored = raw.withColumn("score", F.round(score, 9))
+    order = of_query.orderBy(F.desc("score"), "item_id")
+    return scored.withColumn("rank", F.row_number().over(order)).where(F.col("rank") <= settings.search_results)
 
 
 def _described(items: DataFrame, query_items: DataFrame, synthetic_queries: DataFrame, vectors: DataFrame) -> DataFrame:

@@ -12,7 +12,7 @@ from recsynth.section import Section
 class RankerSettings(Section):
     """The gradient-boosted trees (XGBoost on Spark)."""
 
-    objective: Literal["rank:pairwise", "rank:ndcg"] = Field("rank:pairwise", description="What the trees minimise.")
+    objective: Literal["rank:ndcg", "rank:pairwise"] = Field("rank:ndcg", description="What the trees minimise.")
     trees: int = Field(300, ge=1, description="Most trees; early stopping on the newest window finds how many.")
     patience: int = Field(40, ge=1, description="Trees without a better NDCG@10 on the newest window before it stops.")
     learning_rate: float = Field(0.05, gt=0, description="Shrinkage of each tree.")
@@ -20,7 +20,12 @@ class RankerSettings(Section):
     min_child_weight: float = Field(20.0, ge=0, description="Least hessian in a leaf.")
     subsample: float = Field(0.8, gt=0, le=1, description="Share of rows for each tree.")
     colsample: float = Field(0.5, gt=0, le=1, description="Share of features for each tree.")
-    pairs_per_sample: int = Field(5, ge=1, description="Pairs drawn for each candidate.")
+    pairs_per_sample: int = Field(
+        10,
+        ge=1,
+        description="With rank:ndcg the first places of a list, each of which is set against every candidate; with "
+        "rank:pairwise the pairs that are drawn for each candidate.",
+    )
     negative_share: float = Field(
         0.4, gt=0, le=1, description="Share of the candidates without a purchase that it learns from."
     )
@@ -58,6 +63,17 @@ class RankingSettings(Section):
         0.5, ge=0, le=1, description="Weight of text against co-interaction in `similar_items`."
     )
     search_results: int = Field(20, ge=1, description="Items for each frequent query.")
-    search_text_weight: float = Field(0.3, ge=0, le=1, description="Weight of text against what searchers chose.")
+    search_prior: float = Field(
+        10.0,
+        gt=0,
+        description="How much text and demand say of a query beside what its searchers chose, in the unit of "
+        "gold.query_items.weight: at this weight both count the same.",
+    )
+    search_temperature: float = Field(
+        0.1, gt=0, description="Difference of cosine between query and text that makes an item e times as likely."
+    )
+    search_demand_power: float = Field(
+        0.5, ge=0, description="Exponent of an item's demand in what text and demand say of a query; 0: text alone."
+    )
     min_query_sessions: int = Field(3, ge=1, description="Sessions that make a query frequent.")
     max_queries: int = Field(20_000, ge=1, description="Most frequent queries that get results.")

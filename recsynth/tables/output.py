@@ -82,7 +82,9 @@ SEARCH_RESULTS = Table(
         column("query", "string", "normalised query"),
         column("rank", "int", "1 is best", "rank >= 1"),
         column("item_id", "string", "the item found"),
-        column("score", "double", "blend of what searchers chose and text match, 0 to 1"),
+        column(
+            "score", "double", "how likely a searcher takes it up: what earlier ones chose, text and demand, 0 to 1"
+        ),
         column("model_version", "string", "language model"),
     ),
 )
