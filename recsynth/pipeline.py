@@ -269,7 +269,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "recommend",
-        ("rank.features", "rank.candidates", "gold.item_text", "model.models"),
+        ("rank.features", "rank.candidates", "gold.item_text", "model.item_embeddings", "model.models"),
         ("output.recommendations", "ops.metrics"),
         recommend,
         sees_nights=ALL_NIGHTS,

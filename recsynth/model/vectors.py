@@ -30,3 +30,13 @@ def load_vectors(folder: str) -> tuple[np.ndarray, np.ndarray]:
     matrix_MD = flat.astype(np.float32).reshape(len(ids), -1)
     order = np.argsort(ids)
     return ids[order], matrix_MD[order]
+
+
+def vectors_of(wanted_K: np.ndarray, ids_M: np.ndarray, matrix_MD: np.ndarray) -> np.ndarray:
+    """Vectors (K, D) of the wanted items; zeros where an item has none. ids_M as load_vectors gives them, ascending."""
+    found_KD = np.zeros((len(wanted_K), matrix_MD.shape[1]), np.float32)
+    if len(ids_M):
+        place_K = np.minimum(np.searchsorted(ids_M, wanted_K), len(ids_M) - 1)
+        is_known_K = ids_M[place_K] == wanted_K
+        found_KD[is_known_K] = matrix_MD[place_K[is_known_K]]
+    return found_KD

@@ -6,6 +6,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.model.champion import champion
+from recsynth.model.vectors import write_vectors
+from recsynth.ranking.diversity import varied
 from recsynth.ranking.exploration import explored
 from recsynth.ranking.ranker import Fitted, fit, gains, scored, with_probability
 from recsynth.ranking.reasons import with_reason
@@ -16,12 +18,14 @@ from recsynth.tables.output import RECOMMENDATIONS
 
 
 def recommend(
-    features: DataFrame, candidates: DataFrame, item_text: DataFrame, models: DataFrame, night: Night
-) -> Frames:
+    features: DataFrame, candidates: DataFrame, item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame,
+    night: Night,
+) -> Frames:  # fmt: skip
     """Train the ranker on the earlier windows and order tonight's candidates.
 
-    Reads rank.features, rank.candidates, gold.item_text and model.models; writes output.recommendations and
-    ops.metrics. With no window to learn from, candidates are ordered by popularity, and the metrics say so.
+    Reads rank.features, rank.candidates, gold.item_text, model.item_embeddings and model.models; writes
+    output.recommendations and ops.metrics. With no window to learn from, candidates are ordered by popularity, and the
+    metrics say so.
     """
     settings = night.settings.ranking
     fitted = fit(
@@ -31,21 +35,26 @@ def recommend(
     ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
     allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category")
     lists = composed(ranked.join(allowed, on="item_id", how="inner"), settings)
+    version = champion(models)
+    if settings.diversity:
+        of_champion = (F.col("model_version") == (version.model_version if version else "")) & (F.col("kind") == "item")
+        vectors = item_text.join(item_embeddings.where(of_champion), on="content_hash", how="inner")
+        folder = write_vectors(vectors, night.work / "varied_vectors")
+        lists = varied(lists, folder, settings.diversity, settings.list_length)
     lines = with_probability(explored(lists, settings.exploration, night.seed("exploration")), fitted)
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )
     explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text)
-    version = champion(models)
     named = explained.withColumn("model_version", F.lit(version.model_version if version else ""))
     rows = named.withColumn("score", F.col("score").cast("double")).select(*RECOMMENDATIONS.column_names)
     return {"recommendations": rows, "metrics": _metrics(features, fitted)}
 
 
 def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
-    """The best lines of each user with `rank`, and behind them what is missing to `discoveries` never-bought items.
+    """The best lines of each user with `rank` and `is_beyond`, and behind them enough never-bought items.
 
-    Without those, the list of a customer of many years would hold nothing but repeats. What of a category is beyond
+    They are as many as are missing to `discoveries`. Without those, the list of a customer of many years would hold nothing but repeats. What of a category is beyond
     `category_cap` stands behind all that is not; an item without a category is never beyond it. Ties go to the more
     popular item, then by id.
     """
@@ -62,7 +71,7 @@ def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
     is_discovery = F.col("is_new") & (F.col("among_new") <= settings.discoveries)
     kept = placed.withColumn("among_new", among_new).where((F.col("place") <= settings.list_length) | is_discovery)
     rank = F.row_number().over(Window.partitionBy("user_id").orderBy("place"))
-    return kept.withColumn("rank", rank).drop("category", "is_beyond", "among_new")
+    return kept.withColumn("rank", rank).drop("category", "among_new")
 
 
 def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:

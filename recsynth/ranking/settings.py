@@ -54,6 +54,13 @@ class RankingSettings(Section):
     category_cap: int = Field(
         0, ge=0, description="Items of one category that stand in a list before all others had their turn; 0: no cap."
     )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Weight of an item's likeness to those before it in its list, by text, against its score; 0: the "
+        "score alone. What it costs: README, results.",
+    )
     item_filter: str = Field(
         "available", description="SQL condition over gold.item_text that a recommended item satisfies."
     )

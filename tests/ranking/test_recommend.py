@@ -12,7 +12,7 @@ from recsynth.ranking.recommend import composed, recommend
 from recsynth.ranking.settings import RankingSettings
 from recsynth.settings import Settings
 from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
-from tests.inference.planted import champions, item_text
+from tests.inference.planted import champions, item_embeddings, item_text
 from tests.rows import night, table
 
 SCHEMA = (
@@ -60,6 +60,7 @@ def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSessi
         table(spark, FEATURE_ROWS, [*lines, earlier]),
         table(spark, CANDIDATES, [{**line, "sources": ["popular"]} for line in [*lines, earlier]]),
         item_text(spark, {"x": "", "y": "", "z": "", "gone": "unavailable", "of the past": ""}),
+        item_embeddings(spark, {}, {}),
         champions(spark),
         at,
     )
