@@ -54,9 +54,9 @@ def recommend(
 def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
     """The best lines of each user with `rank` and `is_beyond`, and behind them enough never-bought items.
 
-    They are as many as are missing to `discoveries`. Without those, the list of a customer of many years would hold nothing but repeats. What of a category is beyond
-    `category_cap` stands behind all that is not; an item without a category is never beyond it. Ties go to the more
-    popular item, then by id.
+    They are as many as are missing to `discoveries`: without those, the list of a customer of many years would hold
+    nothing but repeats. What of a category is beyond `category_cap` stands behind all that is not; an item without a
+    category is never beyond it. Ties go to the more popular item, then by id.
     """
     by_score = (F.desc("score"), F.desc("popular_score"), "item_id")
     is_new = F.coalesce(F.col("pair_purchases"), F.lit(0)) == 0
