@@ -11,6 +11,9 @@ from recsynth.ranking.settings import RankingSettings
 from recsynth.stage import Night
 from recsynth.tables.output import SEARCH_RESULTS
 
+LEAST_DEMAND = 0.1
+"""What is added to an item's demand over the mean, so that what nobody wants yet is still found."""
+
 NEAR = 5
 """So many times the length of a list the items near a query by text are looked at: demand may raise one of them."""
 
@@ -25,7 +28,7 @@ def search_results(
     model.models; writes output.search_results. With w(q, i) of gold.query_items and W(q) their sum over items:
 
         score = (w(q, i) + m * prior(i | q)) / (W(q) + m)
-        prior(i | q) ~ exp(cosine(q, i) / temperature) * (1 + demand_28(i)) ^ power
+        prior(i | q) ~ exp(cosine(q, i) / temperature) * (0.1 + demand_28(i) / mean of demand_28) ^ power
 
     which is a Dirichlet prior, as language models of retrieval have it (Zhai and Lafferty, TOIS 2004): the fewer
     searched for a query, the more text and demand decide. The prior is shared out among the items that stand nearest
@@ -48,8 +51,9 @@ def search_results(
         queries.select("query", "vector"), described, NEAR * settings.search_results, night.work / "searched_vectors"
     )
     found = _candidates(near, query_items.join(frequent, on="query", how="left_semi"), queries, described)
-    demand = item_demand.where(F.col("cutoff") == F.lit(night.cutoff)).select("item_id", "demand_28")
-    known = found.join(sellable, on="item_id", how="left_semi").join(demand, on="item_id", how="left")
+    known = found.join(sellable, on="item_id", how="left_semi").join(
+        _wanted(item_demand, night), on="item_id", how="left"
+    )
     placed = _ranked(known, settings).withColumn("model_version", F.lit(version))
     return placed.select(*SEARCH_RESULTS.column_names)
 
@@ -73,12 +77,19 @@ def _candidates(near: DataFrame, chosen: DataFrame, queries: DataFrame, describe
     return both.select("query", "item_id", F.coalesce("weight", F.lit(0.0)).alias("weight"), cosine.alias("cosine"))
 
 
+def _wanted(item_demand: DataFrame, night: Night) -> DataFrame:
+    """(item_id, wanted): each item's demand tonight over the mean of all items: 1 is as usual, whatever the shop."""
+    tonight = item_demand.where(F.col("cutoff") == F.lit(night.cutoff))
+    mean = tonight.agg(F.avg("demand_28")).first()[0] or 1.0  # type: ignore[index]
+    return tonight.select("item_id", F.round(F.col("demand_28") / F.lit(mean), 9).alias("wanted"))
+
+
 def _ranked(found: DataFrame, settings: RankingSettings) -> DataFrame:
     """The first items of each query with `rank` and `score`."""
     of_query = Window.partitionBy("query")
     # What has no vector is as likely by text as what is at right angles to the query.
     text = F.exp(F.coalesce("cosine", F.lit(0.0)) / settings.search_temperature)
-    wanted = F.pow(1 + F.coalesce("demand_28", F.lit(0.0)), F.lit(settings.search_demand_power))
+    wanted = F.pow(LEAST_DEMAND + F.coalesce("wanted", F.lit(0.0)), F.lit(settings.search_demand_power))
     raw = found.withColumn("raw", text * wanted)
     # Rounded: the sum of doubles depends on the order that a shuffle brings them in.
     prior = F.round(F.col("raw") / F.sum("raw").over(of_query), 9)

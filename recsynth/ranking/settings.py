@@ -71,13 +71,13 @@ class RankingSettings(Section):
     )
     search_results: int = Field(20, ge=1, description="Items for each frequent query.")
     search_prior: float = Field(
-        10.0,
+        30.0,
         gt=0,
         description="How much text and demand say of a query beside what its searchers chose, in the unit of "
         "gold.query_items.weight: at this weight both count the same.",
     )
     search_temperature: float = Field(
-        0.1, gt=0, description="Difference of cosine between query and text that makes an item e times as likely."
+        0.15, gt=0, description="Difference of cosine between query and text that makes an item e times as likely."
     )
     search_demand_power: float = Field(
         0.5, ge=0, description="Exponent of an item's demand in what text and demand say of a query; 0: text alone."

@@ -44,8 +44,8 @@ def found(
 
 
 def prior(raw: dict[str, tuple[float, float]]) -> dict[str, float]:
-    """Shares of items of (cosine, demand)."""
-    each = {i: exp(cosine / TEMPERATURE) * (1 + wanted) ** POWER for i, (cosine, wanted) in raw.items()}
+    """Shares of items of (cosine, demand over the mean)."""
+    each = {i: exp(cosine / TEMPERATURE) * (0.1 + wanted) ** POWER for i, (cosine, wanted) in raw.items()}
     return {i: value / sum(each.values()) for i, value in each.items()}
 
 
@@ -56,11 +56,12 @@ def near(degrees: float) -> float:
 def test_choices_are_smoothed_by_text_and_demand_for_the_frequent_queries(spark: SparkSession, tmp_path: Path) -> None:
     unused = [{"query": "red mug", "item_id": "b", "training_weight": 0.0, "verdict": "failed"}]
     rows = found(
-        spark, tmp_path, ASKED, {"a": 0, "b": 60, "c": 90, "gone": 80}, {"red mug": 80}, unused, {"b": 8.0, "c": 3.0},
+        spark, tmp_path, ASKED, {"a": 0, "b": 60, "c": 90, "gone": 80}, {"red mug": 80}, unused,
+        {"b": 8.0, "c": 3.0, "gone": 1.0},
         search_results=2, min_query_sessions=2, max_queries=2,
     )  # fmt: skip
     lists = {(r.query, r.rank): (r.item_id, r.score) for r in rows}
-    red = prior({"a": (near(80), 0), "b": (near(20), 8), "c": (near(10), 3)})
+    red = prior({"a": (near(80), 0), "b": (near(20), 8 / 4), "c": (near(10), 3 / 4)})
     total = 3 + 1 + PRIOR
     assert lists == {
         ("red mug", 1): ("b", pytest.approx((1 + PRIOR * red["b"]) / total)),
@@ -72,7 +73,7 @@ def test_choices_are_smoothed_by_text_and_demand_for_the_frequent_queries(spark:
 
 def test_the_more_searched_a_query_the_more_its_own_choices_decide(spark: SparkSession, tmp_path: Path) -> None:
     few = [("mug", "a", 1.0, 9), ("mug", "b", 0.1, 9)]
-    items, demand = {"a": 50, "b": 0}, {"b": 99.0}
+    items, demand = {"a": 50, "b": 0}, {"a": 1.0, "b": 99.0}
     often = [(q, i, 100 * w, n) for q, i, w, n in few]
     order = [[r.item_id for r in found(spark, tmp_path / str(n), asked, items, {"mug": 0}, [], demand)]
              for n, asked in enumerate((few, often))]  # fmt: skip
