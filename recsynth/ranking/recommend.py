@@ -75,8 +75,9 @@ def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
 
 
 def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:
+    grown = fitted.trees if fitted else {"": 0}
     rows: list[tuple[object, ...]] = [
-        ("recommend", "trees", "ranker", "", float(fitted.trees if fitted else 0), None, None, None)
+        ("recommend", "trees", "ranker", objective, float(n), None, None, None) for objective, n in grown.items()
     ]
     if fitted and fitted.validation_ndcg is not None:
         rows.append(

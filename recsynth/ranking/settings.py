@@ -12,9 +12,17 @@ from recsynth.section import Section
 class RankerSettings(Section):
     """The gradient-boosted trees (XGBoost on Spark)."""
 
-    objective: Literal["rank:ndcg", "rank:pairwise"] = Field("rank:ndcg", description="What the trees minimise.")
+    objectives: tuple[Literal["rank:ndcg", "rank:pairwise", "binary:logistic"], ...] = Field(
+        ("rank:ndcg", "binary:logistic"),
+        min_length=1,
+        description="What the trees minimise: rankers of each are grown and their scores averaged.",
+    )
     trees: int = Field(300, ge=1, description="Most trees; early stopping on the newest window finds how many.")
-    patience: int = Field(40, ge=1, description="Trees without a better NDCG@10 on the newest window before it stops.")
+    patience: int = Field(
+        40,
+        ge=1,
+        description="Trees without a better NDCG@10 (binary:logistic: log loss) on the newest window before it stops.",
+    )
     learning_rate: float = Field(0.05, gt=0, description="Shrinkage of each tree.")
     max_depth: int = Field(6, ge=1, description="Depth of a tree.")
     min_child_weight: float = Field(20.0, ge=0, description="Least hessian in a leaf.")
@@ -29,7 +37,9 @@ class RankerSettings(Section):
     negative_share: float = Field(
         0.4, gt=0, le=1, description="Share of the candidates without a purchase that it learns from."
     )
-    ensemble: int = Field(3, ge=1, description="Rankers that differ by their seed alone and whose scores are averaged.")
+    ensemble: int = Field(
+        2, ge=1, description="Rankers of each objective that differ by their seed alone and whose scores are averaged."
+    )
     workers: int = Field(1, ge=1, description="Spark tasks that train together.")
 
 

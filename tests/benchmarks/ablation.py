@@ -5,7 +5,7 @@
 
 The night of the date is run unless the lake holds it whole. Then the ranker is fitted once more without each source
 (its candidates that no other source proposed, its score and its rank) and without each group of features, on the same
-windows, and both orders are judged on the purchases of the 28 days after the date, which no model saw. A row is the
+windows with the same number of trees and seeds, and both orders are judged on the purchases of the 28 days after the date, which no model saw. A row is the
 NDCG@10 without it and what it adds, with the 95 % interval of the paired difference over users. Below stands the curve
 of `ranking.diversity`: NDCG@10 against the mean cosine distance within the first ten of a list.
 
@@ -34,7 +34,7 @@ from recsynth.model.champion import champion
 from recsynth.model.vectors import load_vectors, vectors_of, write_vectors
 from recsynth.nightly import run_night
 from recsynth.ranking.diversity import maximal_marginal_relevance
-from recsynth.ranking.ranker import fit, scored
+from recsynth.ranking.ranker import Fitted, fit, grown, learnable, scored
 from recsynth.seeds import sub_seed
 from recsynth.session import session
 from recsynth.settings import Settings
@@ -78,15 +78,16 @@ def main() -> int:
     known = judge.truth(judge.purchases(options.data), options.date)
     rows = store.read_night(FEATURE_ROWS, day).drop("run_date")
     proposed = store.read_night(CANDIDATES, day).select("cutoff", "user_id", "item_id", "sources")
-    whole = _ranked(rows, settings, day, known)
+    fitted = _fitted(rows, settings, day, {})
+    whole = _ranked(rows, fitted, known)
     base = judge.scores(_lists(whole), known)
-    print(f"\n## {options.date}, seed {settings.seed}, a ranker of one seed, {len(known.wanted)} users\n")
+    print(f"\n## {options.date}, seed {settings.seed}, trees {dict(fitted.trees)}, {len(known.wanted)} users\n")
     print("| without | all | it adds | 95 % | new | it adds | 95 % |\n|---|---|---|---|---|---|---|")
     print(f"| nothing | {judge.mean(base['all']):.4f} | | | {judge.mean(base['new']):.4f} | | |", flush=True)
     for name in options.only:
         started = time.monotonic()
         less = _without(rows, proposed, name)
-        found = judge.scores(_lists(_ranked(less, settings, day, known)), known)
+        found = judge.scores(_lists(_ranked(less, _fitted(less, settings, day, fitted.trees), known)), known)
         cells = " | ".join(_cells(base[view], found[view]) for view in ("all", "new"))
         print(f"| {name} | {cells} |", flush=True)
         logging.info("%s: %.0f s", name, time.monotonic() - started)
@@ -110,26 +111,32 @@ def _without(rows: DataFrame, proposed: DataFrame, name: str) -> DataFrame:
     return less.join(alone, on=["cutoff", "user_id", "item_id"], how="left_anti")
 
 
-def _ranked(rows: DataFrame, settings: Settings, day: date, known: judge.Truth) -> pd.DataFrame:
-    """Judged users' candidates of the night with their score, best first; bound: judged users times LENGTH or so."""
-    seed = sub_seed(settings.seed, day, "ranker")
-    one = settings.ranking.ranker.model_copy(update={"ensemble": 1})
-    rows = rows.persist()
-    try:
-        fitted = fit(rows.where("label is not null"), one, settings.gold.windows.days, seed)
+def _fitted(rows: DataFrame, settings: Settings, day: date, trees: Mapping[str, int]) -> Fitted:
+    """The night's rankers; with `trees` of each objective nothing is held out to find how many."""
+    seed, ranker, labelled = sub_seed(settings.seed, day, "ranker"), settings.ranking.ranker, rows.where("label >= 0")
+    if not trees:
+        fitted = fit(labelled, ranker, settings.gold.windows.days, seed)
         assert fitted is not None
-        tonight = rows.where("label is null")
-        users = rows.sparkSession.createDataFrame([(u,) for u in sorted(known.wanted)], "user_id string")
-        ordered = scored(tonight.join(users, on="user_id", how="left_semi"), fitted)
-        is_new = F.coalesce("pair_purchases", F.lit(0.0)) == 0
-        best = (F.desc("score"), F.desc("popular_score"), "item_id")
-        place = F.row_number().over(Window.partitionBy("user_id").orderBy(*best))
-        among = F.row_number().over(Window.partitionBy("user_id", "is_new").orderBy(*best))
-        placed = ordered.withColumn("is_new", is_new).withColumns({"place": place, "among": among})
-        kept = placed.where((F.col("place") <= LENGTH) | (F.col("is_new") & (F.col("among") <= K)))
-        return kept.select("user_id", "item_id", "score", "place").toPandas().sort_values(["user_id", "place"])
+        return fitted
+    lists = learnable(labelled, ranker, seed).persist()
+    try:
+        return Fitted(grown(lists, ranker, trees, seed), trees, None, None)
     finally:
-        rows.unpersist()
+        lists.unpersist()
+
+
+def _ranked(rows: DataFrame, fitted: Fitted, known: judge.Truth) -> pd.DataFrame:
+    """Judged users' candidates of the night with their score, best first; bound: judged users times LENGTH or so."""
+    tonight = rows.where("label is null")
+    users = rows.sparkSession.createDataFrame([(u,) for u in sorted(known.wanted)], "user_id string")
+    ordered = scored(tonight.join(users, on="user_id", how="left_semi"), fitted)
+    is_new = F.coalesce("pair_purchases", F.lit(0.0)) == 0
+    best = (F.desc("score"), F.desc("popular_score"), "item_id")
+    place = F.row_number().over(Window.partitionBy("user_id").orderBy(*best))
+    among = F.row_number().over(Window.partitionBy("user_id", "is_new").orderBy(*best))
+    placed = ordered.withColumn("is_new", is_new).withColumns({"place": place, "among": among})
+    kept = placed.where((F.col("place") <= LENGTH) | (F.col("is_new") & (F.col("among") <= K)))
+    return kept.select("user_id", "item_id", "score", "place").toPandas().sort_values(["user_id", "place"])
 
 
 def _lists(ranked: pd.DataFrame) -> dict[str, list[str]]:

@@ -11,13 +11,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.ranking.ranker import _learnable, fit, gains, scored, with_probability
+from recsynth.ranking.ranker import learnable, _ndcg, fit, gains, scored, with_probability
 from recsynth.ranking.settings import RankerSettings
 from recsynth.tables.rank import FEATURE_ROWS
 from tests.rows import table
 
 DAY0 = datetime(2024, 3, 1, tzinfo=UTC)
-SETTINGS = RankerSettings(trees=5, max_depth=2, min_child_weight=0.0, negative_share=1.0, colsample=1.0, subsample=1.0)
+SETTINGS = RankerSettings(
+    ensemble=1, trees=5, max_depth=2, min_child_weight=0.0, negative_share=1.0, colsample=1.0, subsample=1.0
+)
 ITEMS = 5
 
 
@@ -41,7 +43,7 @@ def rows(spark: SparkSession, windows: int, users: int = 8, **same: Any) -> Data
 
 
 def test_lists_are_numbered_so_that_32_bits_hold_them(spark: SparkSession) -> None:
-    found = _learnable(rows(spark, 2), SETTINGS, 1).select("cutoff", "user_id", "list").distinct().collect()
+    found = learnable(rows(spark, 2), SETTINGS, 1).select("cutoff", "user_id", "list").distinct().collect()
     assert sorted(r.list for r in found) == list(range(1, 17))
 
 
@@ -63,15 +65,46 @@ def test_the_bought_item_comes_first_and_the_order_of_rows_changes_nothing(spark
 def test_the_score_is_the_mean_of_rankers_that_differ_by_their_seed(spark: SparkSession) -> None:
     data = rows(spark, 2)
     drawn = SETTINGS.model_copy(update={"subsample": 0.5})
-    fitted = fit(data, drawn.model_copy(update={"ensemble": 2}), 7, 1)
+    fitted = fit(data, drawn.model_copy(update={"ensemble": 2, "objectives": ("rank:ndcg",)}), 7, 1)
     assert fitted is not None
-    alone = [replace(fitted, models=(model,)) for model in fitted.models]
+    alone = [replace(fitted, rankers=(ranker,)) for ranker in fitted.rankers]
     both, first, second = (
         np.array([r.score for r in scored(data, f).orderBy("cutoff", "user_id", "item_id").collect()])
         for f in (fitted, *alone)
     )
     assert both == pytest.approx((first + second) / 2)
     assert (first != second).any()
+
+
+def test_objectives_are_averaged_on_one_scale(spark: SparkSession) -> None:
+    data = rows(spark, 2)
+    fitted = fit(
+        data, SETTINGS.model_copy(update={"ensemble": 1, "objectives": ("rank:pairwise", "binary:logistic")}), 7, 1
+    )
+    assert fitted is not None
+    assert [r.objective for r in fitted.rankers] == ["rank:pairwise", "binary:logistic"]
+    found = {}
+    for name, given in {"both": fitted, **{r.objective: replace(fitted, rankers=(r,)) for r in fitted.rankers}}.items():
+        lines = scored(data, given).orderBy("cutoff", "user_id", "item_id").collect()
+        found[name] = np.array([r.score for r in lines])
+    assert found["both"] == pytest.approx((found["rank:pairwise"] + found["binary:logistic"]) / 2)
+    # All rows are learned from here, so each objective's scores spread by 1 over them.
+    assert {name: round(float(found[name].std()), 4) for name in ("rank:pairwise", "binary:logistic")} == {
+        "rank:pairwise": 1.0, "binary:logistic": 1.0,
+    }  # fmt: skip
+    # Log-odds, not probabilities: what was bought stands above, the rest below nothing.
+    bought = np.array([r.label for r in data.orderBy("cutoff", "user_id", "item_id").collect()]) > 0
+    assert found["binary:logistic"][bought].min() > found["binary:logistic"][~bought].max()
+    assert (found["binary:logistic"] < 0).any()
+
+
+def test_the_figure_is_ndcg_of_the_lists_that_were_held_out(spark: SparkSession) -> None:
+    scores = {"u": [(0.9, 0.0), (0.8, 1.0), (0.1, 1.0)], "v": [(0.5, 1.0), (0.4, 0.0)], "none": [(0.5, 0.0)]}
+    made = [(DAY0, user, f"i{n}", label, score) for user, of in scores.items() for n, (score, label) in enumerate(of)]
+    made += [(DAY0, "long", f"i{n:02d}", float(n == 10), -float(n)) for n in range(12)]
+    given = spark.createDataFrame(made, "cutoff timestamp, user_id string, item_id string, label float, score double")
+    second, third = 1 / np.log2(3), 1 / np.log2(4)
+    assert _ndcg(given) == pytest.approx(((second + third) / (1 + second) + 1 + 0) / 3)
 
 
 def test_batches_without_validation_rows_are_learned_from(spark: SparkSession) -> None:
@@ -96,7 +129,8 @@ def test_lists_with_one_kind_of_label_alone_teach_nothing(spark: SparkSession) -
 def test_a_single_list_is_learned_from_without_a_figure(spark: SparkSession) -> None:
     fitted = fit(rows(spark, 1, users=1), SETTINGS, 7, 1)
     assert fitted is not None
-    assert (fitted.trees, fitted.validation_ndcg) == (5, None)
+    assert fitted.trees == {"rank:ndcg": 5, "binary:logistic": 5}
+    assert fitted.validation_ndcg is None
 
 
 def test_probabilities_are_the_shares_bought_of_the_newest_window(spark: SparkSession) -> None:
