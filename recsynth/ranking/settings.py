@@ -8,12 +8,14 @@ from pydantic import Field
 
 from recsynth.section import Section
 
+Objective = Literal["rank:ndcg", "rank:pairwise", "binary:logistic"]
+
 
 class RankerSettings(Section):
     """The gradient-boosted trees (XGBoost on Spark)."""
 
-    objectives: tuple[Literal["rank:ndcg", "rank:pairwise", "binary:logistic"], ...] = Field(
-        ("rank:ndcg", "binary:logistic"),
+    objectives: list[Objective] = Field(
+        default_factory=lambda: list[Objective](("rank:ndcg", "binary:logistic")),
         min_length=1,
         description="What the trees minimise: rankers of each are grown and their scores averaged.",
     )

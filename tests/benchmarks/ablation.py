@@ -5,9 +5,10 @@
 
 The night of the date is run unless the lake holds it whole. Then the ranker is fitted once more without each source
 (its candidates that no other source proposed, its score and its rank) and without each group of features, on the same
-windows with the same number of trees and seeds, and both orders are judged on the purchases of the 28 days after the date, which no model saw. A row is the
-NDCG@10 without it and what it adds, with the 95 % interval of the paired difference over users. Below stands the curve
-of `ranking.diversity`: NDCG@10 against the mean cosine distance within the first ten of a list.
+windows with the same number of trees and seeds, and both orders are judged on the purchases of the 28 days after the
+date, which no model saw. A row is the NDCG@10 without it and what it adds, with the 95 % interval of the paired
+difference over users. Below stands the curve of `ranking.diversity`: NDCG@10 against the mean cosine distance within
+the first ten of a list.
 
 The date is none of those that the README's figures are judged on but the one that settings were chosen on.
 """

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.ranking.ranker import learnable, _ndcg, fit, gains, scored, with_probability
+from recsynth.ranking.ranker import _ndcg, fit, gains, learnable, scored, with_probability
 from recsynth.ranking.settings import RankerSettings
 from recsynth.tables.rank import FEATURE_ROWS
 from tests.rows import table
