@@ -1,12 +1,13 @@
-"""Answers, labels, advertisements and searches on the simulated shop, where the truth is planted: one night.
+"""Lists, search results, answers, labels, advertisements and searches on the simulated shop: one night.
 
     make bench-planted
 
-The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Judged against its truth tables,
-which no stage reads: intents, decisions, the policy that answers a question among the first five passages, orders of
-other customers in answers, the fields that records lack, words in advertisements that are another item's, and searches
-written for an item that say what it is not. Exit code 0 only where the
-floors hold.
+The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Lists and search results are
+judged on the 14 days after the night, beside single sources and what searchers chose before. The rest is judged against
+the shop's truth tables, which no stage reads: intents, decisions, the policy that answers a question among the first
+five passages, orders of other customers in answers, the fields that records lack, words in advertisements that are
+another item's, and searches written for an item that say what it is not. Exit code 0 only where the floors hold and
+nothing that lists and search results are compared with is ahead of them.
 """
 
 from __future__ import annotations
@@ -53,17 +54,45 @@ def main() -> int:
     settings = Settings.load("conf/default.toml", [*paths, "apps.service.shown_days=28"])
     run_night(session("bench_planted", settings.spark), settings, AS_OF)
     lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
+    print(ranked(lake))
     found = [*answers(lake, truth), *labels(lake, truth), *advertisements(lake, settings), *searches(lake, settings)]
-    print("figure | value | of\n---|---|---")
+    print("\nfigure | value | of\n---|---|---")
     for name, value, n in found:
         print(f"{name} | {value:.3f} | {n}")
     faults = [f"{name}: {value:.3f}, expected at least {FLOORS[name]}" for name, value, _ in found
               if name in FLOORS and value < FLOORS[name]]  # fmt: skip
+    faults += behind(lake)
     faults += [f"{name}: {value:.0f}" for name, value, _ in found
                if name in (LEAKS, UNTRUE, TOO_LONG) and value]  # fmt: skip
     for fault in faults:
         print(f"MISSED {fault}")
     return 1 if faults else 0
+
+
+def ranked(lake: Path) -> str:
+    """NDCG@10 with its interval of lists and of search results, ours and what they are compared with."""
+    lines = ["judged | of | model | NDCG@10 | 95 % | people", "---|---|---|---|---|---"]
+    for r in _ndcg(lake).sort_values(["stage", "segment", "value"], ascending=[True, True, False]).itertuples():
+        lines.append(
+            f"{r.stage} | {r.segment} | {r.model} | {r.value:.3f} | {r.low:.3f} to {r.high:.3f} | {r.count:.0f}"
+        )
+    return "\n".join(lines)
+
+
+def behind(lake: Path) -> list[str]:
+    """Where a single source, popularity or the choices of earlier searchers alone are ahead."""
+    faults = []
+    for (stage, segment), part in _ndcg(lake).groupby(["stage", "segment"]):
+        values = part.set_index("model")["value"]
+        best = values.drop("recsynth").idxmax()
+        if segment in ("all", "new", "rare") and values["recsynth"] <= values[best]:
+            faults.append(f"{stage}, {segment}: {values['recsynth']:.3f}, {best} has {values[best]:.3f}")
+    return faults
+
+
+def _ndcg(lake: Path) -> pd.DataFrame:
+    metrics = DeltaTable(lake / "ops/metrics").to_pandas()
+    return metrics[(metrics["metric"] == "ndcg@10") & metrics["stage"].isin(["evaluate", "judge_search"])]
 
 
 def answers(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
