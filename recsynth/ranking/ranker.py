@@ -26,7 +26,7 @@ SparkXGBModel = SparkXGBRankerModel | SparkXGBRegressorModel
 
 LIST = ["cutoff", "user_id"]
 PROBABILITY = "purchase_probability"
-SURE = 1e-7
+SURE, SAME = 1e-7, 1e-6
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,9 @@ def _spread(rankers: Sequence[Ranker], lists: DataFrame) -> tuple[Ranker, ...]:
     names = [f"score_{k}" for k in range(len(rankers))]
     found = _scores(lists, rankers).agg(*(F.stddev_pop(name).alias(name) for name in names)).first()
     assert found is not None
-    # A sum over partitions: its last digits differ between two runs.
-    spreads = (float(f"{found[name] or 1.0:.6g}") for name in names)
+    # A sum over partitions: its last digits differ between two runs. Where no tree could be split, as with too few rows
+    # for its leaves, all scores are the same but for such digits, and stay as they are.
+    spreads = (float(f"{found[name]:.6g}") if found[name] > SAME else 1.0 for name in names)
     return tuple(replace(ranker, spread=spread) for ranker, spread in zip(rankers, spreads, strict=True))
 
 

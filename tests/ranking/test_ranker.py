@@ -98,6 +98,18 @@ def test_objectives_are_averaged_on_one_scale(spark: SparkSession) -> None:
     assert (found["binary:logistic"] < 0).any()
 
 
+@pytest.mark.slow
+def test_scores_that_are_all_the_same_are_left_as_they_are(spark: SparkSession) -> None:
+    data = rows(spark, 2)
+    # No leaf is ever full enough, so there is no split and nothing to divide by.
+    fitted = fit(data, SETTINGS.model_copy(update={"min_child_weight": 1e6}), 7, 1)
+    assert fitted is not None
+    assert [r.spread for r in fitted.rankers] == [1.0, 1.0]
+    scores = [r.score for r in scored(data, fitted).collect()]
+    assert max(scores) - min(scores) < 1e-6
+    assert max(map(abs, scores)) < 100
+
+
 def test_the_figure_is_ndcg_of_the_lists_that_were_held_out(spark: SparkSession) -> None:
     scores = {"u": [(0.9, 0.0), (0.8, 1.0), (0.1, 1.0)], "v": [(0.5, 1.0), (0.4, 0.0)], "none": [(0.5, 0.0)]}
     made = [(DAY0, user, f"i{n}", label, score) for user, of in scores.items() for n, (score, label) in enumerate(of)]
