@@ -17,7 +17,7 @@ from recsynth.tables.ops import METRICS
 
 STAGE, OURS, CHOSEN, POPULARITY, K = "judge_search", "recsynth", "chosen before", "popularity", 10
 ACCURACY = {"ndcg": ndcg, "recall": recall, "mrr": reciprocal_rank}
-KNOWN, RARE = "all", "rare"
+ALL, RARE = "all", "rare"
 _OF_SEARCH = f"user_id string, model string, is_rare boolean, {', '.join(f'{m} double' for m in ACCURACY)}"
 
 
@@ -102,7 +102,7 @@ def _of_searches(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 def _by_person(judged: DataFrame) -> DataFrame:
     """Means over each person's searches, of all of them and of the rare ones."""
-    segments = F.array_compact(F.array(F.lit(KNOWN), F.when(F.col("is_rare"), F.lit(RARE))))
+    segments = F.array_compact(F.array(F.lit(ALL), F.when(F.col("is_rare"), F.lit(RARE))))
     each = judged.withColumn("segment", F.explode(segments))
     # Rounded: the sum of doubles depends on the order that a shuffle brings them in.
     means = [F.round(F.avg(metric), 9).alias(metric) for metric in ACCURACY]

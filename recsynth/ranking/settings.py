@@ -71,7 +71,7 @@ class RankingSettings(Section):
         ge=0,
         lt=1,
         description="Weight of an item's likeness to those before it in its list, by text, against its score; 0: the "
-        "score alone. What it costs: README, results.",
+        "score alone. `make bench-ablation` says what it costs.",
     )
     item_filter: str = Field(
         "available", description="SQL condition over gold.item_text that a recommended item satisfies."
