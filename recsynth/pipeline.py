@@ -269,7 +269,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "recommend",
-        ("rank.features", "rank.candidates", "gold.item_text", "model.item_embeddings", "model.models"),
+        (
+            "rank.features",
+            "rank.candidates",
+            "gold.interactions",
+            "gold.item_text",
+            "model.item_embeddings",
+            "model.models",
+        ),
         ("output.recommendations", "ops.metrics"),
         recommend,
         sees_nights=ALL_NIGHTS,

@@ -15,10 +15,8 @@ from recsynth.apps.user_days import user_days
 from recsynth.apps.word_patterns import word_beginnings
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
-from recsynth.tables.output import USER_PROFILES
+from recsynth.tables.output import STRANGER, USER_PROFILES
 
-DEFAULT = "*"
-"""The user_id of the row that says what to assume of somebody of whom nothing is known."""
 PARTS = ("night", "morning", "afternoon", "evening")
 EVIDENCE = 3
 
@@ -27,7 +25,7 @@ def user_profiles(
     events: DataFrame, items: DataFrame, interactions: DataFrame, window_interactions: DataFrame,
     window_labels: DataFrame, histories: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
-    """One row for each user with an event, and if there are any, one for all others (DEFAULT).
+    """One row for each user with an event, and if there are any, one for all others (STRANGER).
 
     Reads silver.events, silver.items, gold.interactions, gold.window_interactions, gold.window_labels and
     gold.histories; writes output.user_profiles and ops.metrics. Shares of categories, brands and attributes are those
@@ -53,7 +51,7 @@ def user_profiles(
     table = reduce(lambda left, right: left.join(right, on="user_id", how="left"), parts, base)
     table = table.withColumn("segment", F.coalesce("segment", F.lit("looker"))).withColumn("is_default", F.lit(False))
     # Where nobody is known there is nothing to assume either.
-    default = _default(facets, users.limit(1).select(F.lit(DEFAULT).alias("user_id")), settings)
+    default = _default(facets, users.limit(1).select(F.lit(STRANGER).alias("user_id")), settings)
     both = table.unionByName(default, allowMissingColumns=True)
     both = both.withColumn("summary", _summary())
     steady = stability(buyers, scored(days, night, 1))

@@ -2,7 +2,8 @@
 
 Protocol: the truth is what people bought from the as-of date on, by users and of items with an event before
 it; lists are ranked in full; a user without a list scores 0. `all` counts every purchase, `new` only items
-that the user had never bought, and drops the others from the list.
+that the user had never bought, and drops the others from the list. `strangers` are the buyers without an event before
+the date: they find the list of user_id `*`, judged beside popularity.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, Catalogue, K, figures, judge
+from recsynth.evaluation.judge import COLD_ITEMS, FIGURES, JUDGED, POPULARITY, STRANGERS, Catalogue, K, figures, judge
 from recsynth.evaluation.settings import EvaluationSettings
 from recsynth.evaluation.sources import source_recall
 from recsynth.measure.calibration import expected_calibration_error
@@ -23,6 +24,7 @@ from recsynth.model.champion import champion
 from recsynth.model.vectors import write_vectors
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
+from recsynth.tables.output import STRANGER
 
 OURS = "recsynth"
 BASELINES = {"als": "als", "item_neighbours": "item_neighbours", "language_model": "text"}
@@ -41,7 +43,7 @@ def evaluate(
     is the row `evaluated_days` = 0 alone.
     """
     people = events.where("not is_bot and not is_near_duplicate and event_type <> 'return'")
-    truth = truths(people, interactions, night)
+    truth, first_truth = (truths(people, interactions, night, of) for of in ("left_semi", "left_anti"))
     days = truth.agg(F.count_distinct("day")).first()[0] or 0  # type: ignore[index]
     rows: list[tuple[object, ...]] = [("evaluate", "evaluated_days", "", "", float(days), None, None, None)]
     if days:
@@ -54,7 +56,8 @@ def evaluate(
         judged = judged.mapInPandas(judge(vectors, known), JUDGED).join(
             segments(people, night), on="user_id", how="left"
         )
-        rows += _figures(judged, known, night.settings.evaluation)
+        strangers = judged_strangers(first_truth, people, recommendations, vectors, known, night)
+        rows += _figures(judged.unionByName(strangers), known, night.settings.evaluation)
         rows += source_recall(tonight, judges)
         # A probability is one for as many days as the ranker's labels have.
         if night.settings.evaluation.days == night.settings.gold.windows.days:
@@ -63,8 +66,11 @@ def evaluate(
     return events.sparkSession.createDataFrame(rows, METRICS.schema)
 
 
-def truths(people: DataFrame, interactions: DataFrame, night: Night) -> DataFrame:
-    """Purchases in the days after the night: user_id, item_id, day, is_cold_item."""
+def truths(people: DataFrame, interactions: DataFrame, night: Night, of: str = "left_semi") -> DataFrame:
+    """Purchases in the days after the night: user_id, item_id, day, is_cold_item.
+
+    of: by users with an event before it (left_semi) or by those without one (left_anti).
+    """
     settings, cutoff = night.settings.evaluation, F.lit(night.cutoff)
     until = F.lit(night.cutoff + timedelta(days=settings.days))
     before = people.where(F.col("ts") < cutoff)
@@ -73,11 +79,23 @@ def truths(people: DataFrame, interactions: DataFrame, night: Night) -> DataFram
     is_cold = F.coalesce("holders", F.lit(0)) <= settings.cold_item_users
     return (
         bought.select("user_id", "item_id", F.col("event_date").alias("day"))
-        .join(before.select("user_id").distinct(), on="user_id", how="left_semi")
+        .join(before.select("user_id").distinct(), on="user_id", how=of)
         .join(before.select("item_id").distinct(), on="item_id", how="left_semi")
         .join(holders, on="item_id", how="left")
         .select("user_id", "item_id", "day", is_cold.alias("is_cold_item"))
     )
+
+
+def judged_strangers(
+    first_truth: DataFrame, people: DataFrame, recommendations: DataFrame, vectors: str, known: Catalogue, night: Night
+) -> DataFrame:
+    """Rows of JUDGED under the view `strangers`, of buyers of whom nothing was known: their list and popularity."""
+    common = _in_order(_our_lines(recommendations.where(F.col("user_id") == STRANGER))).drop("user_id")
+    models = people.sparkSession.createDataFrame([(OURS,), (POPULARITY,)], ["model"])
+    asked = wanted(first_truth, people, night).crossJoin(models).join(common, on="model", how="left")
+    judged = asked.mapInPandas(judge(vectors, known), JUDGED).where(F.col("view") == "all")
+    none = F.array().cast("array<string>")
+    return judged.withColumn("view", F.lit(STRANGERS)).withColumn("segments", none)
 
 
 def wanted(truth: DataFrame, people: DataFrame, night: Night) -> DataFrame:
@@ -125,13 +143,21 @@ def lists(recommendations: DataFrame, tonight: DataFrame) -> DataFrame:
     behind, where a user has bought nearly all of that, stand what others proposed. Popularity is not among
     them: its one ranking serves everybody.
     """
-    lines = recommendations.select(F.lit(OURS).alias("model"), "user_id", "rank", "item_id", F.lit(True).alias("own"))
+    lines = _our_lines(recommendations)
     for model, source in BASELINES.items():
         ranked = tonight.where(F.col(f"{source}_rank").isNotNull())
         is_own = F.array_contains("sources", source)
         lines = lines.union(ranked.select(F.lit(model), "user_id", f"{source}_rank", "item_id", is_own))
-    in_order = F.sort_array(F.collect_list(F.struct("rank", "item_id", "own")))
-    grouped = lines.groupBy("user_id", "model").agg(in_order.alias("line"))
+    return _in_order(lines)
+
+
+def _our_lines(recommendations: DataFrame) -> DataFrame:
+    return recommendations.select(F.lit(OURS).alias("model"), "user_id", "rank", "item_id", F.lit(True).alias("own"))
+
+
+def _in_order(lines: DataFrame) -> DataFrame:
+    line = F.sort_array(F.collect_list(F.struct("rank", "item_id", "own"))).alias("line")
+    grouped = lines.groupBy("user_id", "model").agg(line)
     return grouped.select("user_id", "model", F.col("line.item_id").alias("items"), F.col("line.own").alias("is_own"))
 
 

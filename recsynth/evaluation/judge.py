@@ -19,10 +19,11 @@ from recsynth.model.vectors import load_vectors
 K = 10
 ACCURACY = {"ndcg": ndcg, "recall": recall, "precision": precision, "mrr": reciprocal_rank, "hit_rate": hit_rate}
 OF_A_LIST = (*ACCURACY, "diversity", "novelty_bits", "own_proposals")
-POPULARITY, COLD_ITEMS = "popularity", "cold_items"
+POPULARITY, COLD_ITEMS, STRANGERS = "popularity", "cold_items", "strangers"
 
 JUDGED = f"model string, view string, user_id string, top array<string>, {', '.join(f'{m} double' for m in OF_A_LIST)}"
 FIGURES = "model string, `group` string, metric string, value double, low double, high double, n long"
+_FIGURE_COLUMNS = ["model", "group", "metric", "value", "low", "high", "n"]
 _JUDGED_COLUMNS = ["model", "view", "user_id", "top", *OF_A_LIST]
 
 
@@ -83,10 +84,12 @@ def figures(catalogue: Catalogue, resamples: int) -> Callable[[pd.DataFrame], pd
             for metric in OF_A_LIST
         ]
         counts = exposure(rows["top"], catalogue.cold if group == COLD_ITEMS else catalogue.holders)
+        if group == STRANGERS:  # one list for all of them: what it covers says nothing
+            return pd.DataFrame(made, columns=_FIGURE_COLUMNS)
         # No interval: a resample of users shows fewer items than the users do, so it would lie beside the figure.
         for metric, value in (("coverage", coverage(counts)), ("exposure_gini", gini(counts))):
             made.append((model, group, metric, value, None, None, len(counts)))
-        return pd.DataFrame(made, columns=["model", "group", "metric", "value", "low", "high", "n"])
+        return pd.DataFrame(made, columns=_FIGURE_COLUMNS)
 
     return measured
 

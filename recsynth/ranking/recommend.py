@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -12,20 +14,21 @@ from recsynth.ranking.exploration import explored
 from recsynth.ranking.ranker import Fitted, fit, gains, scored, with_probability
 from recsynth.ranking.reasons import with_reason
 from recsynth.ranking.settings import RankingSettings
+from recsynth.ranking.strangers import for_strangers
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import RECOMMENDATIONS
 
 
 def recommend(
-    features: DataFrame, candidates: DataFrame, item_text: DataFrame, item_embeddings: DataFrame, models: DataFrame,
-    night: Night,
+    features: DataFrame, candidates: DataFrame, interactions: DataFrame, item_text: DataFrame,
+    item_embeddings: DataFrame, models: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
-    """Train the ranker on the earlier windows and order tonight's candidates.
+    """Train the ranker on the earlier windows and order tonight's candidates, and one list for strangers.
 
-    Reads rank.features, rank.candidates, gold.item_text, model.item_embeddings and model.models; writes
-    output.recommendations and ops.metrics. With no window to learn from, candidates are ordered by popularity, and the
-    metrics say so.
+    Reads rank.features, rank.candidates, gold.interactions, gold.item_text, model.item_embeddings and model.models;
+    writes output.recommendations and ops.metrics. With no window to learn from, candidates are ordered by popularity,
+    and the metrics say so.
     """
     settings = night.settings.ranking
     fitted = fit(
@@ -33,22 +36,38 @@ def recommend(
     )
     tonight = features.where(F.col("cutoff") == F.lit(night.cutoff)).drop("label")
     ranked = scored(tonight, fitted) if fitted else tonight.withColumn("score", F.coalesce("popular_score", F.lit(0.0)))
-    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category")
-    lists = composed(ranked.join(allowed, on="item_id", how="inner"), settings)
     version = champion(models)
-    if settings.diversity:
-        of_champion = (F.col("model_version") == (version.model_version if version else "")) & (F.col("kind") == "item")
-        vectors = item_text.join(item_embeddings.where(of_champion), on="content_hash", how="inner")
-        folder = write_vectors(vectors, night.work / "varied_vectors")
-        lists = varied(lists, folder, settings.diversity, settings.list_length)
-    lines = with_probability(explored(lists, settings.exploration, night.seed("exploration")), fitted)
+    listed = _composer(item_text, item_embeddings, version.model_version if version else "", night)
+    drawn = explored(listed(ranked), settings.exploration, night.seed("exploration"))
+    lines = with_probability(drawn, fitted)
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )
     explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text)
-    named = explained.withColumn("model_version", F.lit(version.model_version if version else ""))
+    common = listed(for_strangers(interactions, settings.stranger_half_life_days, night.cutoff))
+    both = explained.unionByName(common, allowMissingColumns=True)
+    named = both.withColumn("model_version", F.lit(version.model_version if version else ""))
     rows = named.withColumn("score", F.col("score").cast("double")).select(*RECOMMENDATIONS.column_names)
     return {"recommendations": rows, "metrics": _metrics(features, fitted)}
+
+
+def _composer(
+    item_text: DataFrame, item_embeddings: DataFrame, model_version: str, night: Night
+) -> Callable[[DataFrame], DataFrame]:
+    """The function from scored lines to lists: what may be shown, in order, no category beyond its cap, varied."""
+    settings = night.settings.ranking
+    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category")
+    folder = None
+    if settings.diversity:
+        of_champion = (F.col("model_version") == model_version) & (F.col("kind") == "item")
+        vectors = item_text.join(item_embeddings.where(of_champion), on="content_hash", how="inner")
+        folder = write_vectors(vectors, night.work / "varied_vectors")
+
+    def listed(scored_lines: DataFrame) -> DataFrame:
+        lists = composed(scored_lines.join(allowed, on="item_id", how="inner"), settings)
+        return varied(lists, folder, settings.diversity, settings.list_length) if folder else lists
+
+    return listed
 
 
 def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:

@@ -63,6 +63,12 @@ class RankingSettings(Section):
     )
     list_length: int = Field(50, ge=1, description="Best items in a user's list.")
     discoveries: int = Field(20, ge=0, description="Items never bought that a list holds at least, behind the best.")
+    stranger_half_life_days: float = Field(
+        14.0,
+        gt=0,
+        description="Days after which a purchase counts half in the list of user_id `*`, which is for whom nothing is "
+        "known of.",
+    )
     category_cap: int = Field(
         0, ge=0, description="Items of one category that stand in a list before all others had their turn; 0: no cap."
     )

@@ -9,12 +9,15 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.tables.output import STRANGER
+
 USERS, LINES, EXAMPLES = 4, 6, 8
 
 
 def examples(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
-    """A few users, always the same ones for the same night, with their last items and first lines."""
-    users = tables["recommendations"].select("user_id").distinct().orderBy(F.xxhash64("user_id")).limit(USERS)
+    """The list of strangers and a few users, the same ones for a night, with their last items and first lines."""
+    known = tables["recommendations"].select("user_id").distinct().where(F.col("user_id") != STRANGER)
+    users = known.orderBy(F.xxhash64("user_id")).limit(USERS).union(known.limit(1).select(F.lit(STRANGER)))
     titles = tables["item_text"].select("item_id", "title", "price", "currency")
     lines = tables["recommendations"].where(F.col("rank") <= LINES).join(users, on="user_id", how="inner")
     shown = lines.join(titles, on="item_id", how="left").orderBy("user_id", "rank").toPandas()
@@ -29,6 +32,7 @@ def examples(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
     return [
         {
             "user_id": user,
+            "is_stranger": user == STRANGER,
             "history": _said(had[had["user_id"] == user]),
             "lines": part.to_dict("records"),
         }

@@ -30,7 +30,7 @@ from recsynth.untrusted import visible
 POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
 CALIBRATION = ("expected_calibration_error", "probability_predicted", "probability_observed")
 SOURCE_RECALL, FOUND_ALONE = "recall@100", "found_alone"
-OURS, VIEWS = "recsynth", ("all", "new", "cold_items")
+OURS, VIEWS = "recsynth", ("all", "new", "cold_items", "strangers")
 
 
 def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from recsynth.mapping import text
 from recsynth.silver.masking import masked
 from recsynth.silver.settings import SilverSettings
 from recsynth.source import SourceSettings
+from recsynth.tables.output import STRANGER
 from recsynth.tables.silver import EVENT_TYPES
 
 MALFORMED = "malformed row"
@@ -71,6 +72,7 @@ def _event_rules(silver: SilverSettings) -> list[tuple[Column, Column]]:
     return [
         *common_rules(),
         (F.col("user_id").isNull(), F.lit("missing user_id")),
+        (F.col("user_id") == STRANGER, F.lit("reserved user_id")),
         (F.col("item_id").isNull() & ~F.coalesce(is_search, F.lit(False)), F.lit("missing item_id")),
         (text("ts").isNull(), F.lit("missing ts")),
         (F.col("ts").isNull(), F.lit("unparsable ts")),

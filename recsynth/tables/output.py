@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from recsynth.tables.table import Table, column
 
+STRANGER = "*"
+"""The user_id of what holds for everybody of whom nothing is known; no event can bear it."""
+
 _USER_LINE = (
     column("user_id", "string", "the user"),
     column("rank", "int", "1 is best", "rank >= 1"),
@@ -12,17 +15,17 @@ _USER_LINE = (
 
 RECOMMENDATIONS = Table(
     name="output.recommendations",
-    grain="one row per (run_date, user_id, rank)",
+    grain="one row per (run_date, user_id, rank), and the list of user_id `*` for everybody else",
     writer="recommend",
     key=("user_id", "rank"),
     columns=(
         *_USER_LINE,
-        column("score", "double", "the ranker's score; comparable within a user"),
+        column("score", "double", "the ranker's score; comparable within a user; of `*` a share of demand, 0 to 1"),
         column(
             "purchase_probability",
             "double?",
             "calibrated chance that the user, if buying at all in the next gold.windows.days days, buys it; null "
-            "where no window could be held out",
+            "where no window could be held out and for `*`",
             "purchase_probability between 0 and 1",
         ),
         column("is_explored", "boolean", "it stands at this rank by chance (ranking.exploration)"),

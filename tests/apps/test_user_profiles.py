@@ -11,10 +11,11 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from sklearn.metrics import adjusted_rand_score
 
 from recsynth.apps.segments import adjusted_rand
-from recsynth.apps.user_profiles import DEFAULT, user_profiles
+from recsynth.apps.user_profiles import user_profiles
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
+from recsynth.tables.output import STRANGER
 from recsynth.tables.silver import ITEMS
 from tests.rows import events, night, table
 
@@ -77,9 +78,9 @@ def found(spark: SparkSession) -> dict[str, Row]:
 
 
 def test_everyone_with_an_event_has_a_row_and_a_stranger_the_default(found: dict[str, Row]) -> None:
-    assert set(found) == {"ann", "bob", "eve", DEFAULT}
-    assert [u for u, r in found.items() if r.is_default] == [DEFAULT]
-    eve, stranger = found["eve"], found[DEFAULT]
+    assert set(found) == {"ann", "bob", "eve", STRANGER}
+    assert [u for u, r in found.items() if r.is_default] == [STRANGER]
+    eve, stranger = found["eve"], found[STRANGER]
     assert (eve.segment, eve.orders, eve.recency_days, eve.interests) == ("looker", None, None, None)
     assert stranger.segment == "unknown"
     assert stranger.price_level == 0.5
@@ -127,7 +128,7 @@ def test_the_summary_says_the_rows_own_facts_alone(found: dict[str, Row]) -> Non
     assert ann.summary.endswith("Prices: cheap. Next most likely: Kitchen > Mugs.")
     assert " Orders: 2; days since the last: 2. Drawn to " in ann.summary
     assert found["eve"].summary.startswith("Looker: has looked and not bought. ")
-    assert found[DEFAULT].summary.startswith("Unknown: nothing is known.")
+    assert found[STRANGER].summary.startswith("Unknown: nothing is known.")
 
 
 @pytest.mark.slow
@@ -175,6 +176,6 @@ def test_the_adjusted_rand_index_is_scikit_learns() -> None:
 
 def test_one_user_of_whom_r_knows_nothing_and_none_at_all(spark: SparkSession) -> None:
     rows = made(spark, at(), r=[], past=PAST[-1:])["user_profiles"].collect()
-    assert {(r.user_id, r.segment) for r in rows} == {("eve", "looker"), (DEFAULT, "unknown")}
+    assert {(r.user_id, r.segment) for r in rows} == {("eve", "looker"), (STRANGER, "unknown")}
     assert made(spark, at(), r=[], past=[])["user_profiles"].count() == 0
     assert made(spark, at(enabled=False))["user_profiles"].count() == 0

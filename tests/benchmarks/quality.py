@@ -35,6 +35,7 @@ from tests.references import online_retail as judge
 
 DATES = ("2011-08-20", "2011-09-17", "2011-10-15")
 FLOORS = {("2011-10-15", "all"): 0.32, ("2011-10-15", "new"): 0.115}
+VIEWS = ("all", "new", "strangers")
 TOLERANCE = 1e-6
 
 
@@ -75,14 +76,14 @@ def _judged(as_of: str, options: argparse.Namespace, folder: Path, rows: pd.Data
 
 
 def _table(metrics: pd.DataFrame) -> str:
-    """NDCG@10 with its 95 % interval for each model, all and new."""
-    judged = metrics[(metrics["metric"] == "ndcg@10") & metrics["segment"].isin(["all", "new"])]
+    """NDCG@10 with its 95 % interval for each model: all, new and strangers, of whom baselines know nothing."""
+    judged = metrics[(metrics["metric"] == "ndcg@10") & metrics["segment"].isin(VIEWS)]
     judged = judged[judged["stage"] == "evaluate"].set_index(["model", "segment"])
-    lines = ["| model | all | 95 % | new | 95 % |", "|---|---|---|---|---|"]
+    lines = [f"| model | {' | 95 % | '.join(VIEWS)} | 95 % |", "|---" * (1 + 2 * len(VIEWS)) + "|"]
     order = judged.xs("all", level="segment")["value"].sort_values(ascending=False).index
     for model in order:
-        cells = [judged.loc[(model, view)] for view in ("all", "new")]
-        shown = [f"{c['value']:.4f} | {c['low']:.4f} to {c['high']:.4f}" for c in cells]
+        cells = [judged.loc[(model, view)] if (model, view) in judged.index else None for view in VIEWS]
+        shown = ["- | -" if c is None else f"{c['value']:.4f} | {c['low']:.4f} to {c['high']:.4f}" for c in cells]
         lines.append(f"| {model} | {' | '.join(shown)} |")
     return "\n".join(lines)
 

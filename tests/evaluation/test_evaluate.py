@@ -109,6 +109,21 @@ def test_segments_and_views(figures: Figures, segment: str, expected: list[float
     assert row.low <= row.value <= row.high
 
 
+def test_buyers_of_whom_nothing_was_known_are_judged_by_the_list_for_everybody_else(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    later = [*BOUGHT, ("other", "b", "purchase", at(3)), ("other", "late", "purchase", at(3))]
+    found = judged(spark, tmp_path, later, LISTS | {"*": ["c", "b", "a"]}, CANDIDATES)
+    # `stranger` bought a, `other` b (`late` is relevant to nobody); popularity is [a, d, c].
+    row = found["ndcg@10", "recsynth", "strangers"]
+    assert (row.value, row["count"]) == (pytest.approx((THIRD + SECOND) / 2), 2)
+    assert found["ndcg@10", "popularity", "strangers"].value == pytest.approx((1 + 0) / 2)
+    assert {m for _, m, s in found if s == "strangers"} == {"recsynth", "popularity"}
+    assert ("coverage@10", "recsynth", "strangers") not in found
+    # Those of whom something is known are judged as before.
+    assert found["ndcg@10", "recsynth", "all"].value == pytest.approx((HEAVY + LIGHT + NEW + LOOKER) / 4)
+
+
 # light searched as well; of looker a single view is known, of searcher nothing but two searches.
 LITTLE = [
     *BOUGHT,

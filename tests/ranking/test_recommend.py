@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from recsynth.ranking.recommend import composed, recommend
 from recsynth.ranking.settings import RankingSettings
 from recsynth.settings import Settings
+from recsynth.tables.gold import INTERACTIONS
 from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
 from tests.inference.planted import champions, item_embeddings, item_text
 from tests.rows import night, table
@@ -59,14 +60,36 @@ def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSessi
     found = recommend(
         table(spark, FEATURE_ROWS, [*lines, earlier]),
         table(spark, CANDIDATES, [{**line, "sources": ["popular"]} for line in [*lines, earlier]]),
+        table(
+            spark,
+            INTERACTIONS,
+            [
+                {
+                    "user_id": "u",
+                    "item_id": item,
+                    "weight": 1.0,
+                    "purchases": 1,
+                    "first_ts": at.cutoff - timedelta(days=days),
+                    "last_ts": at.cutoff - timedelta(days=days),
+                }
+                for item, days in {"x": 9, "z": 1, "gone": 1}.items()
+            ],
+        ),
         item_text(spark, {"x": "", "y": "", "z": "", "gone": "unavailable", "of the past": ""}),
         item_embeddings(spark, {}, {}),
         champions(spark),
         at,
     )
-    rows = {r["rank"]: r for r in found["recommendations"].collect()}
+    rows, common = (
+        {r["rank"]: r for r in found["recommendations"].where(where).collect()}
+        for where in ("user_id = 'u'", "user_id = '*'")
+    )
     assert {rank: (r.item_id, r.score) for rank, r in rows.items()} == {1: ("y", 3.0), 2: ("x", 1.0), 3: ("z", 0.0)}
     assert rows[1].reason == "Popular now; nothing is known of this user yet."
     assert (rows[1].sources, rows[1].model_version) == (["popular"], "m")
     assert {(r.is_explored, r.propensity) for r in rows.values()} == {(False, 1.0)}
+    # For strangers what may be shown of what was bought, without a probability, which is one of known users.
+    assert {rank: (r.item_id, r.reason_items, r.purchase_probability) for rank, r in common.items()} == {
+        1: ("x", [], None), 2: ("z", [], None),
+    }  # fmt: skip
     assert [(r.metric, r.value) for r in found["metrics"].collect()] == [("trees", 0.0)]
