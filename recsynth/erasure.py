@@ -23,6 +23,7 @@ from recsynth.errors import ErasureError, InputError
 from recsynth.ledger import Ledger
 from recsynth.mapping import mapped, normalised, text
 from recsynth.nightly import page
+from recsynth.rollback import uncrown
 from recsynth.scan import Found, scan, whole_words
 from recsynth.settings import Settings
 from recsynth.source import PATH
@@ -240,11 +241,7 @@ def _learned(store: Store, since: date) -> list[Row]:
 def _withdraw(store: Store, learned: Sequence[Row]) -> None:
     """No champion, no folder, no vector and no label of these models; what is taught next begins without them."""
     versions = sorted({r.model_version for r in learned})
-    crowned = store.read(MODELS).where(F.col("is_champion") & F.col("model_version").isin(versions))
-    for row in crowned.select(RUN_DATE).distinct().collect():  # one row a night
-        rows = store.read_night(MODELS, row.run_date)
-        kept = F.col("is_champion") & ~F.col("model_version").isin(versions)
-        store.write(MODELS, rows.withColumn("is_champion", kept), row.run_date)
+    uncrown(store, F.col("model_version").isin(versions), (MODELS,))
     named = store.spark.createDataFrame([(v,) for v in versions], "model_version string")
     for table in (CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS):
         store.delete_matching(table, named, ("model_version",))

@@ -4,7 +4,8 @@
     RECSYNTH_FAULT_ONCE=/some/folder                               # each only the first time; a file there says so
 
 Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`, `write.<table>.<begun|committed>`,
-`restore.<table>`, `udf.<candidates|encode>` in Spark's Python workers and `training.step` in a training process.
+`restore.<table>`, `tidy.<forgotten|models|nights>`, `udf.<candidates|encode>` in Spark's Python workers and
+`training.step` in a training process.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from recsynth.model.champion import champion
 from recsynth.model.folder import check_folder
 from recsynth.pipeline import STAGES
 from recsynth.report.page import write_page
+from recsynth.retention import RUN_PREFIX, Tidied, is_due, tidy
 from recsynth.runner import Choice, Runner
 from recsynth.settings import Settings
 from recsynth.shop.landing import simulate
@@ -59,6 +61,9 @@ def run_night(
         check_erasures(store)
         for table in ledger.mend(as_of):
             log.warning("%s is gone: everything is cleaned again from bronze", table)
+        # Before the night begins: afterwards, a run of the same date would find other versions and not nothing to do.
+        if not ledger.is_published(as_of) and is_due(ledger, settings.retention):
+            tidy_lake(ledger, night, stages)
         ledger.begin(night)
         try:
             fault_point("night.begun")
@@ -75,6 +80,16 @@ def run_night(
                 f"is not published (see ops.checks and {written})"
             )
         return written
+
+
+def tidy_lake(ledger: Ledger, night: Night, stages: Sequence[Stage] = STAGES) -> Tidied:
+    """Tidy the lake and write that it was done."""
+    log.info("tidying the lake")
+    tidied = tidy(ledger, night.settings.retention, stages)
+    ledger.end(replace(night, run_id=f"{RUN_PREFIX}{night.run_id}"))
+    for line in str(tidied).splitlines():
+        log.info("tidied: %s", line)
+    return tidied
 
 
 @contextmanager

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from recsynth.errors import InputError
 from recsynth.ledger import Ledger
 from recsynth.model.champion import champion
 from recsynth.model.folder import check_folder
-from recsynth.tables import RUN_DATE
+from recsynth.store import Store
+from recsynth.tables import RUN_DATE, Table
 from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.tables.ops import PUBLISHED, STAGE_RUNS
 
@@ -38,11 +41,17 @@ def roll_back(ledger: Ledger, to: date) -> list[date]:
         check_folder(Path(store.lake) / best.path)
     later = f"{RUN_DATE} > '{to}'"
     store.delete(PUBLISHED, later)
-    for table in (MODELS, CLASSIFIERS):
-        crowned = store.read(table).where(later).where("is_champion")
-        for row in crowned.select(RUN_DATE).distinct().collect():  # one row a night
-            night = store.read_night(table, row.run_date).withColumn("is_champion", F.lit(False))
-            store.write(table, night, row.run_date)
+    uncrown(store, F.expr(later))
     store.delete(STAGE_RUNS, later)
     log.info("champion: %s", best.model_version if best is not None else "none")
     return [night for night in nights if night > to]
+
+
+def uncrown(store: Store, which: Column, tables: Sequence[Table] = (MODELS, CLASSIFIERS)) -> None:
+    """Make the champions that satisfy a condition over run_date and the table's columns champions no more."""
+    for table in tables:
+        crowned = store.read(table).where(which).where("is_champion")
+        for row in crowned.select(RUN_DATE).distinct().collect():  # one row a night
+            night = store.read(table).where(F.col(RUN_DATE) == F.lit(row.run_date))
+            rows = night.withColumn("is_champion", F.col("is_champion") & ~which)
+            store.write(table, rows.drop(RUN_DATE), row.run_date)

@@ -24,7 +24,12 @@ from recsynth.shop.settings import ShopSettings
 from recsynth.silver.settings import SilverSettings
 from recsynth.source import SourceSettings
 from recsynth.synthesis.settings import SynthesisSettings
+from recsynth.tables import TABLES
+from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.training.settings import TrainingSettings
+
+# What a later night begins from, however old it is.
+CHAMPIONS = (MODELS.name, CLASSIFIERS.name)
 
 
 class PathSettings(Section):
@@ -59,6 +64,41 @@ class SparkSettings(Section):
     extra: dict[str, str] = Field(default_factory=dict, description="Any further Spark setting by its own name.")
 
 
+class RetentionSettings(Section):
+    """What the lake keeps. What readers see of a night (output and ops) is kept for ever unless `tables` names it."""
+
+    nights: int = Field(
+        30,
+        ge=0,
+        description="Newest published nights that keep all they were made of: candidates, features, windows, vectors, "
+        "models. A run of an older date does all of it anew; 0: every night.",
+    )
+    tables: dict[str, int] = Field(
+        default_factory=dict,
+        description="Nightly table to how many of the newest published nights it keeps; 0: all.",
+    )
+    history_days: int = Field(
+        7,
+        ge=7,
+        description="Days for which an earlier Delta version can still be read; a query must not take longer.",
+    )
+    every: int = Field(
+        7, ge=0, description="Published nights after which the next one first tidies the lake; 0: `jobs/tidy.py` alone."
+    )
+
+    @field_validator("tables")
+    @classmethod
+    def _can_expire(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, nights in value.items():
+            if name not in TABLES or not TABLES[name].nightly:
+                raise ValueError(f"expected a nightly table, such as output.recommendations, found {name!r}")
+            if TABLES[name].layer == "ops" or name in CHAMPIONS:
+                raise ValueError(f"expected no table that later nights are judged by or begin from, found {name!r}")
+            if nights < 0:
+                raise ValueError(f"expected nights to keep of {name}, 0 or more, found {nights}")
+        return value
+
+
 class Settings(Section):
     """Everything that a night can be told; unknown keys are refused."""
 
@@ -80,6 +120,7 @@ class Settings(Section):
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="Judging a night.")
     apps: AppsSettings = Field(default_factory=AppsSettings, description="The applications.")
     checks: CheckSettings = Field(default_factory=CheckSettings, description="Rules that a night must keep.")
+    retention: RetentionSettings = Field(default_factory=RetentionSettings, description="What the lake keeps.")
     shop: ShopSettings = Field(default_factory=ShopSettings, description="The simulated shop.")
 
     @field_validator("shop_time_zone")
@@ -93,8 +134,8 @@ class Settings(Section):
 
     @property
     def config_hash(self) -> str:
-        """sha256 of all that shapes tables: everything but paths, the Spark session and the checks that judge them."""
-        return _hash(self.model_dump(mode="json", exclude={"paths", "spark", "checks"}))
+        """sha256 of all that shapes tables: not paths, the Spark session, the checks that judge them, what is kept."""
+        return _hash(self.model_dump(mode="json", exclude={"paths", "spark", "checks", "retention"}))
 
     def section_hash(self, name: str) -> str:
         """sha256 of one section."""

@@ -154,6 +154,21 @@ class Store:
         delta.vacuum(0)
         self._forget_commits(table)
 
+    def tidy(self, table: Table, history_days: int, compact: bool) -> None:
+        """Merge small files, if asked to, and remove from the disk what no version of the last days needs.
+
+        A reader of an older version finds its files gone. What is merged is a new version with the same rows.
+        """
+        if self.version(table) == ABSENT:
+            return
+        self.may_change()
+        delta = DeltaTable.forPath(self.spark, self.path(table))
+        if compact:
+            delta.optimize().executeCompaction()
+        # Its two log entries would be versions of the table, and tell stages of something new where nothing is.
+        self.spark.conf.set("spark.databricks.delta.vacuum.logging.enabled", "false")
+        delta.vacuum(24 * history_days)
+
     def _forget_commits(self, table: Table) -> None:
         """Write a checkpoint of the latest version and remove the commits before it, as the protocol allows."""
         jvm = self.spark._jvm

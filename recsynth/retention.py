@@ -1,0 +1,147 @@
+"""What the lake keeps: older nights lose what they were made of, old versions and small files leave the disk."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.faults import fault_point
+from recsynth.ledger import Ledger
+from recsynth.rollback import uncrown
+from recsynth.settings import RetentionSettings
+from recsynth.stage import Stage
+from recsynth.store import Store
+from recsynth.tables import RUN_DATE, TABLES, Table
+from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
+from recsynth.tables.ops import PUBLISHED, RUNS, STAGE_RUNS
+from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
+
+log = logging.getLogger(__name__)
+
+RUN_PREFIX = "tidy-"
+# Rows of these are of a model: they are of no use without its folder.
+OF_A_MODEL = (ITEM_EMBEDDINGS, TEXT_LABELS)
+# Small jobs that wait for the disk and for one another's planning.
+SIDE_BY_SIDE = 4
+
+
+@dataclass
+class Tidied:
+    """What was removed."""
+
+    cut: date | None
+    nights: dict[str, int] = field(default_factory=dict)
+    models: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        nights = ", ".join(f"{name} {count:,}" for name, count in sorted(self.nights.items())) or "none"
+        whole = self.cut or "the first night"
+        return f"kept whole from: {whole}\nnights removed: {nights}\nmodels removed: {len(self.models)}"
+
+
+def is_due(ledger: Ledger, settings: RetentionSettings) -> bool:
+    """Whether `every` nights or more were published since the lake was last tidied."""
+    if not settings.every:
+        return False
+    store = ledger.store
+    last = store.read(RUNS).where(F.col("run_id").startswith(RUN_PREFIX)).agg(F.max("started_at")).first()
+    nights = store.read(PUBLISHED)
+    since = last[0] if last is not None else None
+    fresh = nights if since is None else nights.where(F.col("published_at") > F.lit(since))
+    return fresh.count() >= settings.every
+
+
+def tidy(ledger: Ledger, settings: RetentionSettings, stages: Sequence[Stage]) -> Tidied:
+    """Remove what the settings no longer keep, compact small files, and remove versions that nobody may read any more.
+
+    The lake is held, and no night is under way: a night is told the versions that it begins with. Killed anywhere, the
+    next call ends it; that a stage is done is forgotten before its rows are, so that no run takes them for there.
+    """
+    store = ledger.store
+    dates = sorted(
+        (r.run_date for r in store.read(PUBLISHED).select(RUN_DATE).collect()), reverse=True
+    )  # a row a night
+    tidied = Tidied(_cut(dates, settings.nights))
+    if tidied.cut is not None:
+        of_no_use = sorted({stage.name for stage in stages if any(_is_working(TABLES[n]) for n in stage.writes)})
+        names = ", ".join(f"'{name}'" for name in of_no_use)
+        store.delete(STAGE_RUNS, f"{RUN_DATE} < '{tidied.cut}' AND stage IN ({names})")
+        fault_point("tidy.forgotten")
+        tidied.models = _drop_models(store, tidied.cut)
+        fault_point("tidy.models")
+    for table in TABLES.values():
+        cut = _cut(dates, settings.tables[table.name]) if table.name in settings.tables else tidied.cut
+        if cut is not None and table.nightly and (table.name in settings.tables or _is_working(table)):
+            tidied.nights[table.name] = _drop_nights(store, table, cut)
+    fault_point("tidy.nights")
+    tidied.nights = {name: count for name, count in tidied.nights.items() if count}
+    by_version = _told_by_version(stages)
+    with ThreadPool(SIDE_BY_SIDE) as pool:
+        pool.map(lambda t: store.tidy(t, settings.history_days, compact=t.name not in by_version), TABLES.values())
+    return tidied
+
+
+def _cut(dates: Sequence[date], nights: int) -> date | None:
+    """The oldest of the newest `nights` dates, None where no older one is published or all are kept (0)."""
+    return dates[nights - 1] if 0 < nights < len(dates) else None
+
+
+def _is_working(table: Table) -> bool:
+    """Whether a table is what a night is made of, not what its readers or later champions need of it."""
+    return table in OF_A_MODEL or (table.nightly and table not in (MODELS, CLASSIFIERS)
+                                   and table.layer not in ("output", "ops"))  # fmt: skip
+
+
+def _told_by_version(stages: Sequence[Stage]) -> set[str]:
+    """Tables whose Delta version tells a stage that there is something new: compacting them would tell it so, too."""
+    read = {name for stage in stages for name in stage.reads}
+    return {name for name in read if not TABLES[name].nightly and TABLES[name].time is None}
+
+
+def _drop_nights(store: Store, table: Table, cut: date) -> int:
+    """Delete the nights of a table before `cut`; returns how many there were."""
+    older = store.read(table).where(F.col(RUN_DATE) < F.lit(cut)).agg(F.count_distinct(RUN_DATE)).first()
+    count = int(older[0]) if older is not None else 0
+    if count:
+        store.delete(table, f"{RUN_DATE} < '{cut}'")
+    return count
+
+
+def _drop_models(store: Store, cut: date) -> list[str]:
+    """Remove the folders and rows of models that no kept night used or made; returns the folders' names."""
+    kept = _kept_versions(store, cut)
+    folders = Path(store.lake) / "_models"
+    gone = sorted(f.name for f in folders.glob("*") if f.is_dir() and f.name not in kept)
+    if not gone:
+        return []
+    uncrown(store, F.col("model_version").isin(gone))
+    named = store.spark.createDataFrame([(version,) for version in gone], "model_version string")
+    for table in OF_A_MODEL:
+        if not store.read(table).join(named, on="model_version", how="left_semi").isEmpty():
+            store.delete_matching(table, named, ("model_version",))
+    for version in gone:
+        shutil.rmtree(folders / version)
+    return gone
+
+
+def _kept_versions(store: Store, cut: date) -> set[str]:
+    """Models that a night from `cut` on made, used or may fall back to; bound: a few a kept night."""
+    is_kept = F.col(RUN_DATE) >= F.lit(cut)
+    found: list[DataFrame] = []
+    for table, task in ((MODELS, F.lit("")), (CLASSIFIERS, F.col("task"))):
+        rows = store.read(table)
+        # The champion that the oldest kept night began with.
+        newest = F.row_number().over(Window.partitionBy(task).orderBy(F.desc(RUN_DATE), "model_version")) == 1
+        crowned = rows.where(~is_kept & F.col("is_champion")).withColumn("is_newest", newest).where("is_newest")
+        found += [rows.where(is_kept).select("model_version"), crowned.select("model_version")]
+    for table in (SYNTHETIC_HISTORIES, WRITTEN_TEXTS):
+        found.append(store.read(table).where(is_kept).select("model_version"))
+    return {r.model_version for part in found for r in part.distinct().collect()}
