@@ -268,20 +268,6 @@ STAGES: tuple[Stage, ...] = (
         features,
     ),
     Stage(
-        "recommend",
-        (
-            "rank.features",
-            "rank.candidates",
-            "gold.interactions",
-            "gold.item_text",
-            "model.item_embeddings",
-            "model.models",
-        ),
-        ("output.recommendations", "ops.metrics"),
-        recommend,
-        sees_nights=ALL_NIGHTS,
-    ),
-    Stage(
         "new_items",
         (
             "rank.new_item_candidates",
@@ -293,6 +279,21 @@ STAGES: tuple[Stage, ...] = (
         ),
         ("output.new_item_recommendations",),
         new_items,
+        sees_nights=ALL_NIGHTS,
+    ),
+    Stage(
+        "recommend",
+        (
+            "rank.features",
+            "rank.candidates",
+            "gold.interactions",
+            "gold.item_text",
+            "model.item_embeddings",
+            "model.models",
+            "output.new_item_recommendations",
+        ),
+        ("output.recommendations", "ops.metrics"),
+        recommend,
         sees_nights=ALL_NIGHTS,
     ),
     Stage(

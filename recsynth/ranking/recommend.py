@@ -11,6 +11,7 @@ from recsynth.model.champion import champion
 from recsynth.model.vectors import write_vectors
 from recsynth.ranking.diversity import varied
 from recsynth.ranking.exploration import explored
+from recsynth.ranking.new_item_places import with_new_items
 from recsynth.ranking.ranker import Fitted, fit, gains, scored, with_probability
 from recsynth.ranking.reasons import with_reason
 from recsynth.ranking.settings import RankingSettings
@@ -22,13 +23,13 @@ from recsynth.tables.output import RECOMMENDATIONS
 
 def recommend(
     features: DataFrame, candidates: DataFrame, interactions: DataFrame, item_text: DataFrame,
-    item_embeddings: DataFrame, models: DataFrame, night: Night,
+    item_embeddings: DataFrame, models: DataFrame, new_item_recommendations: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Train the ranker on the earlier windows and order tonight's candidates, and one list for strangers.
 
-    Reads rank.features, rank.candidates, gold.interactions, gold.item_text, model.item_embeddings and model.models;
-    writes output.recommendations and ops.metrics. With no window to learn from, candidates are ordered by popularity,
-    and the metrics say so.
+    Reads rank.features, rank.candidates, gold.interactions, gold.item_text, model.item_embeddings, model.models and
+    output.new_item_recommendations; writes output.recommendations and ops.metrics. With no window to learn from,
+    candidates are ordered by popularity, and the metrics say so.
     """
     settings = night.settings.ranking
     fitted = fit(
@@ -45,7 +46,8 @@ def recommend(
     )
     explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text)
     common = listed(for_strangers(interactions, settings.stranger_half_life_days, night.cutoff))
-    both = explained.unionByName(common, allowMissingColumns=True)
+    shown = with_new_items(explained, new_item_recommendations, settings.new_item_places, settings.new_item_rank)
+    both = shown.unionByName(common, allowMissingColumns=True)
     named = both.withColumn("model_version", F.lit(version.model_version if version else ""))
     rows = named.withColumn("score", F.col("score").cast("double")).select(*RECOMMENDATIONS.column_names)
     return {"recommendations": rows, "metrics": _metrics(features, fitted)}

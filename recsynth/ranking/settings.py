@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsynth.section import Section
 
@@ -82,6 +82,13 @@ class RankingSettings(Section):
     item_filter: str = Field(
         "available", description="SQL condition over gold.item_text that a recommended item satisfies."
     )
+    new_item_places: int = Field(
+        0,
+        ge=0,
+        description="New items (output.new_item_recommendations) that stand in each user's list, too; each takes the "
+        "place of one that is bought oftener, which is what it costs tonight. 0: none.",
+    )
+    new_item_rank: int = Field(10, ge=1, description="Rank of the first of them; what stood there moves behind.")
     new_items: int = Field(10, ge=1, description="New items for each user.")
     similar_items: int = Field(20, ge=1, description="Similar items for each item.")
     similar_text_weight: float = Field(
@@ -102,3 +109,13 @@ class RankingSettings(Section):
     )
     min_query_sessions: int = Field(3, ge=1, description="Sessions that make a query frequent.")
     max_queries: int = Field(20_000, ge=1, description="Most frequent queries that get results.")
+
+    @model_validator(mode="after")
+    def _chance_keeps_its_place(self) -> Self:
+        first, drawn = self.new_item_rank, self.exploration
+        if self.new_item_places and drawn.share and first <= drawn.place:
+            raise ValueError(
+                f"expected new_item_rank behind exploration.place ({drawn.place}), so that what chance put there stays "
+                f"there, found {first}"
+            )
+        return self

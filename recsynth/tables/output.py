@@ -20,7 +20,11 @@ RECOMMENDATIONS = Table(
     key=("user_id", "rank"),
     columns=(
         *_USER_LINE,
-        column("score", "double", "the ranker's score; comparable within a user; of `*` a share of demand, 0 to 1"),
+        column(
+            "score",
+            "double",
+            "the ranker's score; comparable within a user; of `*` a share of demand, of a new item what orders those",
+        ),
         column(
             "purchase_probability",
             "double?",

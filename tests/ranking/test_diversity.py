@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from recsynth.model.vectors import write_vectors
 from recsynth.ranking.diversity import maximal_marginal_relevance, varied
 from recsynth.ranking.recommend import recommend
 from recsynth.settings import Settings
+from recsynth.tables.gold import INTERACTIONS
+from recsynth.tables.output import NEW_ITEM_RECOMMENDATIONS
 from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
 from tests.inference.planted import angle, champions, item_embeddings, item_text
 from tests.rows import night, table
@@ -74,10 +77,17 @@ def test_a_night_s_lists_vary_where_the_setting_says_so(spark: SparkSession, tmp
         at = night(date(2024, 5, 1), Settings.model_validate(settings))
         lines = [{"cutoff": at.cutoff, "user_id": "u", "item_id": i, "popular_score": s}
                  for i, s in (("a", 3.0), ("b", 2.9), ("c", 1.0))]  # fmt: skip
+        days = {"a": 1, "b": 2, "c": 20}
+        bought = [{"user_id": f"buyer of {i}", "item_id": i, "purchases": 1, "first_ts": at.cutoff - timedelta(days=d),
+                   "last_ts": at.cutoff - timedelta(days=d)} for i, d in days.items()]  # fmt: skip
         found = recommend(
             table(spark, FEATURE_ROWS, lines), table(spark, CANDIDATES, [{**r, "sources": ["popular"]} for r in lines]),
+            table(spark, INTERACTIONS, bought),
             item_text(spark, {"a": "", "b": "", "c": ""}), item_embeddings(spark, {"a": 0, "b": 1, "c": 90}, {}),
-            champions(spark), at,
+            champions(spark), table(spark, NEW_ITEM_RECOMMENDATIONS, []), at,
         )["recommendations"]  # fmt: skip
-        lists[weight] = [r.item_id for r in found.orderBy("rank").collect()]
-    assert lists == {0.0: ["a", "b", "c"], 0.6: ["a", "c", "b"]}
+        lists[weight] = [[r.item_id for r in found.where(F.col("user_id") == user).orderBy("rank").collect()]
+                         for user in ("u", "*")]  # fmt: skip
+    # The list of strangers, too.
+    assert {weight: of_u for weight, (of_u, _) in lists.items()} == {0.0: ["a", "b", "c"], 0.6: ["a", "c", "b"]}
+    assert lists[0.6][1] == ["a", "c", "b"] != lists[0.0][1]

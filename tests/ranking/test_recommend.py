@@ -12,6 +12,7 @@ from recsynth.ranking.recommend import composed, recommend
 from recsynth.ranking.settings import RankingSettings
 from recsynth.settings import Settings
 from recsynth.tables.gold import INTERACTIONS
+from recsynth.tables.output import NEW_ITEM_RECOMMENDATIONS
 from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS
 from tests.inference.planted import champions, item_embeddings, item_text
 from tests.rows import night, table
@@ -78,6 +79,21 @@ def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSessi
         item_text(spark, {"x": "", "y": "", "z": "", "gone": "unavailable", "of the past": ""}),
         item_embeddings(spark, {}, {}),
         champions(spark),
+        table(
+            spark,
+            NEW_ITEM_RECOMMENDATIONS,
+            [
+                {
+                    "user_id": "u",
+                    "rank": 1,
+                    "item_id": "fresh",
+                    "score": 0.3,
+                    "source": "towers",
+                    "reason": "New.",
+                    "reason_items": [],
+                }
+            ],
+        ),
         at,
     )
     rows, common = (
