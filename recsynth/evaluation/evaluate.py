@@ -170,13 +170,15 @@ def catalogue(
     """
     popular = tonight.groupBy("item_id").agg(F.max("popular_score").alias("score")).where("score is not null")
     counted = interactions.groupBy("item_id").agg(F.count("*").alias("holders"))
-    sold = item_text.where("available and not is_cold").select("item_id").join(counted, on="item_id", how="left")
-    holders = {r.item_id: r.holders or 0 for r in sold.orderBy("item_id").collect()}
+    sold = item_text.where("available and not is_cold").select("item_id", "brand").join(counted, "item_id", "left")
+    rows = sold.orderBy("item_id").collect()
+    holders = {r.item_id: r.holders or 0 for r in rows}
     return Catalogue(
         holders,
         [r.item_id for r in popular.orderBy(F.desc("score"), "item_id").collect()],
         frozenset(item for item, users in holders.items() if users <= settings.cold_item_users),
         interactions.select("user_id").distinct().count(),
+        {r.item_id: r.brand for r in rows if r.brand is not None},
     )
 
 

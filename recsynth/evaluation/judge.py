@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -29,12 +29,16 @@ _JUDGED_COLUMNS = ["model", "view", "user_id", "top", *OF_A_LIST]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The items that can be shown with the number of users who have each, all of them by popularity, the cold ones."""
+    """The items that can be shown with the number of users who have each, all of them by popularity, the cold ones.
+
+    brands: brand of each item that has one.
+    """
 
     holders: dict[str, int]
     popular: Sequence[str]
     cold: frozenset[str]
     users: int
+    brands: dict[str, str] = field(default_factory=dict)
 
 
 def judge(vectors: str, catalogue: Catalogue) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
@@ -89,6 +93,9 @@ def figures(catalogue: Catalogue, resamples: int) -> Callable[[pd.DataFrame], pd
         # No interval: a resample of users shows fewer items than the users do, so it would lie beside the figure.
         for metric, value in (("coverage", coverage(counts)), ("exposure_gini", gini(counts))):
             made.append((model, group, metric, value, None, None, len(counts)))
+        if group != COLD_ITEMS:
+            fair = fairness(rows["top"], catalogue)
+            made += [(model, group, metric, value, None, None, len(rows)) for metric, value in fair.items()]
         return pd.DataFrame(made, columns=_FIGURE_COLUMNS)
 
     return measured
@@ -98,6 +105,23 @@ def exposure(lists: pd.Series, items: Any) -> np.ndarray:
     """How many of the lists show each of the items."""
     shown = Counter(item for top in lists for item in top)
     return np.array([shown[item] for item in items], float)
+
+
+def fairness(lists: pd.Series, catalogue: Catalogue) -> dict[str, float]:
+    """What the rarer half of the catalogue and the brands have of the places in lists.
+
+    rare_exposure: share of all places that items of the half with fewer users hold; 0.5 were blind to popularity.
+    brand_exposure_gini: inequality between brands in places for each item that they have in the catalogue, 0: none;
+    only where there are two brands.
+    """
+    order = sorted(catalogue.holders, key=lambda item: (catalogue.holders[item], item))
+    counts = exposure(lists, order)
+    found = {"rare_exposure": float(counts[: len(order) // 2].sum() / max(counts.sum(), 1.0))}
+    brands = pd.Series([catalogue.brands.get(item) for item in order], dtype=object)
+    of_brand = pd.Series(counts).groupby(brands).mean()  # what has no brand is in no group
+    if len(of_brand) > 1:
+        found["brand_exposure_gini"] = gini(of_brand.to_numpy())
+    return found
 
 
 def _list(values: Any) -> list[Any]:

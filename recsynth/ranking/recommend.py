@@ -56,9 +56,9 @@ def recommend(
 def _composer(
     item_text: DataFrame, item_embeddings: DataFrame, model_version: str, night: Night
 ) -> Callable[[DataFrame], DataFrame]:
-    """The function from scored lines to lists: what may be shown, in order, no category beyond its cap, varied."""
+    """The function from scored lines to lists: what may be shown, in order, within the caps, varied."""
     settings = night.settings.ranking
-    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category")
+    allowed = item_text.where(F.expr(settings.item_filter)).select("item_id", "category", "brand")
     folder = None
     if settings.diversity:
         of_champion = (F.col("model_version") == model_version) & (F.col("kind") == "item")
@@ -76,14 +76,17 @@ def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
     """The best lines of each user with `rank` and `is_beyond`, and behind them enough never-bought items.
 
     They are as many as are missing to `discoveries`: without those, the list of a customer of many years would hold
-    nothing but repeats. What of a category is beyond `category_cap` stands behind all that is not; an item without a
-    category is never beyond it. Ties go to the more popular item, then by id.
+    nothing but repeats. What of a category is beyond `category_cap`, or of a brand beyond `brand_cap`, stands behind
+    all that is not; an item without one is never beyond it. Ties go to the more popular item, then by id.
     """
     by_score = (F.desc("score"), F.desc("popular_score"), "item_id")
     is_new = F.coalesce(F.col("pair_purchases"), F.lit(0)) == 0
-    in_category = F.row_number().over(Window.partitionBy("user_id", "category").orderBy(*by_score))
-    is_beyond = F.col("category").isNotNull() & (in_category > settings.category_cap)
-    ranked = ranked.withColumn("is_beyond", is_beyond if settings.category_cap else F.lit(False))
+    is_beyond = F.lit(False)
+    for name, cap in (("category", settings.category_cap), ("brand", settings.brand_cap)):
+        if cap:
+            before = F.row_number().over(Window.partitionBy("user_id", name).orderBy(*by_score))
+            is_beyond = is_beyond | (F.col(name).isNotNull() & (before > cap))
+    ranked = ranked.withColumn("is_beyond", is_beyond)
     order = ("is_beyond", *by_score)
     placed = ranked.withColumn("is_new", is_new).withColumn(
         "place", F.row_number().over(Window.partitionBy("user_id").orderBy(*order))
@@ -92,7 +95,7 @@ def composed(ranked: DataFrame, settings: RankingSettings) -> DataFrame:
     is_discovery = F.col("is_new") & (F.col("among_new") <= settings.discoveries)
     kept = placed.withColumn("among_new", among_new).where((F.col("place") <= settings.list_length) | is_discovery)
     rank = F.row_number().over(Window.partitionBy("user_id").orderBy("place"))
-    return kept.withColumn("rank", rank).drop("category", "among_new")
+    return kept.withColumn("rank", rank).drop("category", "brand", "among_new")
 
 
 def _metrics(any_frame: DataFrame, fitted: Fitted | None) -> DataFrame:

@@ -72,6 +72,9 @@ class RankingSettings(Section):
     category_cap: int = Field(
         0, ge=0, description="Items of one category that stand in a list before all others had their turn; 0: no cap."
     )
+    brand_cap: int = Field(
+        0, ge=0, description="The same for the items of one brand, so that no supplier fills a list alone; 0: no cap."
+    )
     diversity: float = Field(
         0.0,
         ge=0,

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
 from recsynth.evaluation.evaluate import exploration
+from recsynth.evaluation.judge import Catalogue, fairness
 from recsynth.settings import Settings
 from recsynth.tables.output import RECOMMENDATIONS
 from tests.evaluation.shop import at, judged, plain
@@ -171,6 +173,17 @@ def test_coverage_and_inequality_exist_for_each_segment_without_an_interval(figu
     assert value(figures, "exposure_gini", "all/heavy_users") == pytest.approx(0.5)
     row = figures["coverage@10", "recsynth", "new"]
     assert (row.low, row.high, row["count"]) == (None, None, 6)
+
+
+def test_the_rarer_half_of_the_catalogue_and_the_brands_have_their_share_of_the_places(figures: Figures) -> None:
+    # By holders e, late and b are the rarer half: b stands in three lists, late in one, of eight places.
+    assert value(figures, "rare_exposure") == 4 / 8
+    assert ("brand_exposure_gini@10", "recsynth", "all") not in figures
+    lists = pd.Series([["a", "b"], ["a", "c"], []])
+    shop = Catalogue({"a": 2, "b": 1, "c": 1, "d": 0}, [], frozenset(), 3, {"a": "acme", "b": "bolt", "c": "bolt"})
+    # Places for each item: acme 2, bolt 1; d and its place are no brand's.
+    assert fairness(lists, shop) == {"rare_exposure": 1 / 4, "brand_exposure_gini": pytest.approx(1 / 6)}
+    assert fairness(pd.Series([[]]), shop) == {"rare_exposure": 0.0, "brand_exposure_gini": 0.0}
 
 
 def test_novelty_and_diversity_are_means_over_users_with_intervals(figures: Figures) -> None:

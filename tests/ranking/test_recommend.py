@@ -18,12 +18,13 @@ from tests.inference.planted import champions, item_embeddings, item_text
 from tests.rows import night, table
 
 SCHEMA = (
-    "user_id string, item_id string, score float, popular_score float, pair_purchases float, category array<string>"
+    "user_id string, item_id string, score float, popular_score float, pair_purchases float, category array<string>, "
+    "brand string"
 )
 
 
 def ranked(spark: SparkSession, rows: list[tuple[Any, ...]], **settings: int) -> list[tuple[int, str]]:
-    frame = spark.createDataFrame([("u", *row, *[None] * (5 - len(row))) for row in rows], SCHEMA)
+    frame = spark.createDataFrame([("u", *row, *[None] * (6 - len(row))) for row in rows], SCHEMA)
     return sorted((r["rank"], r.item_id) for r in composed(frame, RankingSettings(**settings)).collect())
 
 
@@ -51,6 +52,17 @@ def test_beyond_the_cap_a_category_waits_for_all_others(spark: SparkSession) -> 
         "m1", "l1", "x1", "x2", "x3",
     ]  # fmt: skip
     assert [item for _, item in ranked(spark, rows)] == [row[0] for row in rows]
+
+
+def test_no_brand_fills_a_list_alone_and_both_caps_hold_together(spark: SparkSession) -> None:
+    mugs, lamps = ["mugs"], ["lamps"]
+    rows = [("m1", 9.0, 0.0, None, mugs, "acme"), ("m2", 8.0, 0.0, None, mugs, "acme"),
+            ("m3", 7.0, 0.0, None, mugs, "bolt"), ("l1", 6.0, 0.0, None, lamps, "acme"),
+            ("l2", 5.0, 0.0, None, lamps, None), ("l3", 4.0, 0.0, None, lamps, "bolt")]  # fmt: skip
+    assert [i for _, i in ranked(spark, rows, brand_cap=1)] == ["m1", "m3", "l2", "m2", "l1", "l3"]
+    # m3 is the third of the mugs, l1 the third of acme, l3 the third of the lamps.
+    both = [i for _, i in ranked(spark, rows, brand_cap=2, category_cap=2)]
+    assert both == ["m1", "m2", "l2", "m3", "l1", "l3"]
 
 
 def test_without_a_window_to_learn_from_the_popular_come_first(spark: SparkSession, tmp_path: Path) -> None:
