@@ -13,6 +13,7 @@ from recsynth.model.champion import champion
 from recsynth.model.folder import link
 from recsynth.model.top_k import blocked_top_k
 from recsynth.model.vectors import load_vectors, write_vectors
+from recsynth.ranking.reasons import said
 from recsynth.stage import Night
 from recsynth.tables.output import NEW_ITEM_RECOMMENDATIONS
 
@@ -46,13 +47,11 @@ def new_items(
     lines = carried.select(matched.columns).unionByName(matched)
     nearest = _nearest(lines, histories, write_vectors(known, night.work / "known_item_vectors"))
     titles = item_text.select(F.col("item_id").alias("nearest"), F.col("title").alias("nearest_title"))
-    reason = F.concat(
-        F.lit("New, and its description is near to "), "nearest_title", F.lit(", which is in the history.")
-    )
+    reason = said(settings.reasons.new_near, title=F.col("nearest_title"))
     return (
         nearest.join(titles, on="nearest", how="left")
         .withColumn("score", F.col("score").cast("double"))
-        .withColumn("reason", F.coalesce(reason, F.lit("New, and its description matches the history.")))
+        .withColumn("reason", F.coalesce(reason, said(settings.reasons.new)))
         .withColumn("reason_items", F.filter(F.array("nearest"), lambda x: x.isNotNull()))
         .withColumn("model_version", F.lit(best.model_version))
         .select(*NEW_ITEM_RECOMMENDATIONS.column_names)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from string import Formatter
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.ranking.settings import ReasonSettings
 
-def with_reason(lines: DataFrame, item_text: DataFrame) -> DataFrame:
+
+def said(sentence: str, **values: Column) -> Column:
+    """A sentence of the settings with its places filled in; null where one of the values is. A value stays what it is,
+    braces and all: no title is read as a sentence."""
+    parts: list[Column] = []
+    for text, name, _, _ in Formatter().parse(sentence):
+        parts += [F.lit(text)] if text else []
+        parts += [values[name].cast("string")] if name is not None else []
+    return F.concat(*parts)
+
+
+def with_reason(lines: DataFrame, item_text: DataFrame, say: ReasonSettings) -> DataFrame:
     """Add `reason` and `reason_items` to recommended lines.
 
     lines: pair_purchases, pair_weight, pair_last_days, because_item, the scores and `sources` of each line. The
@@ -19,46 +33,38 @@ def with_reason(lines: DataFrame, item_text: DataFrame) -> DataFrame:
     times, days = F.col("pair_purchases").cast("int"), F.floor("pair_last_days").cast("int")
     is_known = F.col("because_title").isNotNull() & (F.col("because_item") != F.col("item_id"))
     reasons: list[tuple[Column, Column, Column]] = [
-        (times > 0, F.format_string("Bought %s, last activity %s.", _times(times), _ago(days)), F.array("item_id")),
+        (times > 0, said(say.bought, times=_times(times, say), ago=_ago(days, say)), F.array("item_id")),
         (
             is_known,
-            F.concat(F.lit("Goes with "), "because_title", F.lit(", which is in the history.")),
+            said(say.goes_with, title=F.col("because_title")),
             F.array("because_item"),
         ),
         (
             F.col("pair_weight") > 0,
-            F.concat(F.lit("Of interest before, last activity "), _ago(days), F.lit(".")),
+            said(say.interest, ago=_ago(days, say)),
             F.array("item_id"),
         ),
         (
             F.array_contains("sources", "user_neighbours") & (F.col("user_neighbours_score") > 0),
-            F.lit("Users with a like history have it."),
+            said(say.like_users),
             F.array().cast("array<string>"),
         ),
-        (F.col("text_score") > 0, F.lit("Its description matches the history."), F.array().cast("array<string>")),
+        (F.col("text_score") > 0, said(say.text), F.array().cast("array<string>")),
     ]
     nothing = F.col("text_score").isNull() & F.col("item_neighbours_score").isNull()
     popular = (
-        F.when(nothing, F.lit("Popular now; nothing is known of this user yet."))
-        .when(F.array_contains("sources", "popular"), F.lit("Popular now."))
-        .otherwise(F.lit("Suggested by the history as a whole."))
+        F.when(nothing, said(say.nothing_known))
+        .when(F.array_contains("sources", "popular"), said(say.popular))
+        .otherwise(said(say.history))
     )
     reason = F.coalesce(*(F.when(holds, sentence) for holds, sentence, _ in reasons), popular)
     items = F.coalesce(*(F.when(holds, items) for holds, _, items in reasons), F.array().cast("array<string>"))
     return lines.withColumn("reason", reason).withColumn("reason_items", items)
 
 
-def _times(n: Column) -> Column:
-    return (
-        F.when(n == 1, F.lit("once"))
-        .when(n == 2, F.lit("twice"))
-        .otherwise(F.concat(n.cast("string"), F.lit(" times")))
-    )
+def _times(n: Column, say: ReasonSettings) -> Column:
+    return F.when(n == 1, said(say.once)).when(n == 2, said(say.twice)).otherwise(said(say.often, n=n))
 
 
-def _ago(days: Column) -> Column:
-    return (
-        F.when(days < 1, F.lit("in the last day"))
-        .when(days < 2, F.lit("1 day ago"))
-        .otherwise(F.concat(days.cast("string"), F.lit(" days ago")))
-    )
+def _ago(days: Column, say: ReasonSettings) -> Column:
+    return F.when(days < 1, said(say.today)).when(days < 2, said(say.yesterday)).otherwise(said(say.earlier, n=days))

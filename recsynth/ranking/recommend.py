@@ -44,8 +44,8 @@ def recommend(
     why = candidates.where(F.col("cutoff") == F.lit(night.cutoff)).select(
         "user_id", "item_id", "sources", "because_item"
     )
-    explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text)
-    common = listed(for_strangers(interactions, settings.stranger_half_life_days, night.cutoff))
+    explained = with_reason(lines.join(why, on=["user_id", "item_id"], how="inner"), item_text, settings.reasons)
+    common = listed(for_strangers(interactions, settings, night.cutoff))
     shown = with_new_items(explained, new_item_recommendations, settings.new_item_places, settings.new_item_rank)
     both = shown.unionByName(common, allowMissingColumns=True)
     named = both.withColumn("model_version", F.lit(version.model_version if version else ""))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from string import Formatter
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from recsynth.section import Section
 
@@ -54,12 +55,65 @@ class ExplorationSettings(Section):
     place: int = Field(10, ge=1, description="The rank that is given away; those above it stay as they are.")
 
 
+class ReasonSettings(Section):
+    """The sentences of `reason`, in the shop's language; what stands in braces is filled in and must stay."""
+
+    bought: str = Field("Bought {times}, last activity {ago}.", description="Of an item that the user has bought.")
+    goes_with: str = Field(
+        "Goes with {title}, which is in the history.", description="Of an item that one of the history adds most to."
+    )
+    interest: str = Field(
+        "Of interest before, last activity {ago}.", description="Of an item that was looked at and not bought."
+    )
+    like_users: str = Field("Users with a like history have it.", description="Of what similar users have.")
+    text: str = Field("Its description matches the history.", description="Of what the language model found.")
+    popular: str = Field("Popular now.", description="Of what is much in demand.")
+    nothing_known: str = Field(
+        "Popular now; nothing is known of this user yet.", description="The same, to a user of whom no item is known."
+    )
+    newcomers: str = Field(
+        "New customers take it up more than others do.", description="In the list of strangers: of such an item."
+    )
+    history: str = Field("Suggested by the history as a whole.", description="Where no other sentence holds.")
+    new_near: str = Field(
+        "New, and its description is near to {title}, which is in the history.", description="Of a new item."
+    )
+    new: str = Field("New, and its description matches the history.", description="The same, where no item is near.")
+    once: str = Field("once", description="{times} of one basket.")
+    twice: str = Field("twice", description="{times} of two.")
+    often: str = Field("{n} times", description="{times} of more.")
+    today: str = Field("in the last day", description="{ago} of less than a day.")
+    yesterday: str = Field("1 day ago", description="{ago} of one day.")
+    earlier: str = Field("{n} days ago", description="{ago} of more.")
+
+    @field_validator("*")
+    @classmethod
+    def _has_its_places(cls, value: str, info: ValidationInfo) -> str:
+        expected = places(str(cls.model_fields[info.field_name or ""].default))
+        if places(value) != expected:
+            raise ValueError(
+                f"expected {', '.join(f'{{{p}}}' for p in expected) or 'no place in braces'}, found {value!r}"
+            )
+        return value
+
+
+def places(sentence: str) -> list[str]:
+    """Names in braces of a sentence, in alphabetical order. Raises ValueError for braces that hold no plain name."""
+    found = [part[1:] for part in Formatter().parse(sentence) if part[1] is not None]
+    if any(form or conversion for _, form, conversion in found):
+        raise ValueError(f"expected plain names in braces, found {sentence!r}")
+    return sorted(str(name) for name, _, _ in found)
+
+
 class RankingSettings(Section):
     """Ranker and lists."""
 
     ranker: RankerSettings = Field(default_factory=RankerSettings, description="The trees.")
     exploration: ExplorationSettings = Field(
         default_factory=ExplorationSettings, description="Chance in the lists, with its propensity."
+    )
+    reasons: ReasonSettings = Field(
+        default_factory=ReasonSettings, description="The sentences that say why, in the shop's language."
     )
     list_length: int = Field(50, ge=1, description="Best items in a user's list.")
     discoveries: int = Field(20, ge=0, description="Items never bought that a list holds at least, behind the best.")

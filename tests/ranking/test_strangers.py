@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from recsynth.ranking.strangers import NEWCOMERS, POPULAR, for_strangers
+from recsynth.ranking.settings import RankingSettings
+from recsynth.ranking.strangers import for_strangers
 from recsynth.tables.gold import INTERACTIONS
 from recsynth.tables.output import STRANGER
 from tests.rows import table
 
 CUTOFF = datetime(2024, 5, 1, tzinfo=UTC)
-HALF_LIFE = 14.0
+SETTINGS = RankingSettings(stranger_half_life_days=14.0)
+NEWCOMERS, POPULAR = "New customers take it up more than others do.", "Popular now."
 
 
 def pair(user: str, item: str, first: float, last: float, purchases: int = 1) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def pair(user: str, item: str, first: float, last: float, purchases: int = 1) ->
 
 
 def lines(spark: SparkSession, pairs: list[dict[str, Any]]) -> dict[str, Row]:
-    return {r.item_id: r for r in for_strangers(table(spark, INTERACTIONS, pairs), HALF_LIFE, CUTOFF).collect()}
+    return {r.item_id: r for r in for_strangers(table(spark, INTERACTIONS, pairs), SETTINGS, CUTOFF).collect()}
 
 
 def test_the_score_is_the_mean_of_the_shares_of_first_purchases_and_of_all(spark: SparkSession) -> None:
