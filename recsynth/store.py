@@ -18,6 +18,7 @@ from recsynth.faults import fault_point
 from recsynth.tables import RUN_DATE, TABLES, Table
 
 ABSENT = -1
+_VACUUM_IS_LOGGED = "spark.databricks.delta.vacuum.logging.enabled"
 _COMMIT = re.compile(r"\d{20}\.json")
 
 
@@ -151,6 +152,8 @@ class Store:
             self.spark.sql(f"REORG TABLE delta.`{self.path(table)}` APPLY (PURGE)").collect()
         # Delta asks this of whoever vacuums below a week: nobody reads beside a run that holds the lake.
         self.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+        # The entries that it writes into the log come after the deletion, whose own entry can go only then.
+        self.spark.conf.set(_VACUUM_IS_LOGGED, "true")
         delta.vacuum(0)
         self._forget_commits(table)
 
@@ -166,7 +169,7 @@ class Store:
         if compact:
             delta.optimize().executeCompaction()
         # Its two log entries would be versions of the table, and tell stages of something new where nothing is.
-        self.spark.conf.set("spark.databricks.delta.vacuum.logging.enabled", "false")
+        self.spark.conf.set(_VACUUM_IS_LOGGED, "false")
         delta.vacuum(24 * history_days)
 
     def _forget_commits(self, table: Table) -> None:

@@ -79,12 +79,12 @@ class ReasonSettings(Section):
         "New, and its description is near to {title}, which is in the history.", description="Of a new item."
     )
     new: str = Field("New, and its description matches the history.", description="The same, where no item is near.")
-    once: str = Field("once", description="{times} of one basket.")
-    twice: str = Field("twice", description="{times} of two.")
-    often: str = Field("{n} times", description="{times} of more.")
-    today: str = Field("in the last day", description="{ago} of less than a day.")
-    yesterday: str = Field("1 day ago", description="{ago} of one day.")
-    earlier: str = Field("{n} days ago", description="{ago} of more.")
+    once: str = Field("once", description="Of one basket, {times}.")
+    twice: str = Field("twice", description="Of two, {times}.")
+    often: str = Field("{n} times", description="Of more, {times}.")
+    today: str = Field("in the last day", description="Of less than a day, {ago}.")
+    yesterday: str = Field("1 day ago", description="Of one day, {ago}.")
+    earlier: str = Field("{n} days ago", description="Of more, {ago}.")
 
     @field_validator("*")
     @classmethod
