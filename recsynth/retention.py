@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing.pool import ThreadPool
@@ -66,21 +67,16 @@ def tidy(ledger: Ledger, settings: RetentionSettings, stages: Sequence[Stage]) -
     next call ends it; that a stage is done is forgotten before its rows are, so that no run takes them for there.
     """
     store = ledger.store
-    dates = sorted(
-        (r.run_date for r in store.read(PUBLISHED).select(RUN_DATE).collect()), reverse=True
-    )  # a row a night
+    published = store.read(PUBLISHED).select(RUN_DATE).collect()  # a row a night
+    dates = sorted((r.run_date for r in published), reverse=True)
+    cuts = _cuts(dates, settings)
     tidied = Tidied(_cut(dates, settings.nights))
+    _forget_runs(store, stages, tidied.cut, cuts)
+    fault_point("tidy.forgotten")
     if tidied.cut is not None:
-        of_no_use = sorted({stage.name for stage in stages if any(_is_working(TABLES[n]) for n in stage.writes)})
-        names = ", ".join(f"'{name}'" for name in of_no_use)
-        store.delete(STAGE_RUNS, f"{RUN_DATE} < '{tidied.cut}' AND stage IN ({names})")
-        fault_point("tidy.forgotten")
         tidied.models = _drop_models(store, tidied.cut)
-        fault_point("tidy.models")
-    for table in TABLES.values():
-        cut = _cut(dates, settings.tables[table.name]) if table.name in settings.tables else tidied.cut
-        if cut is not None and table.nightly and (table.name in settings.tables or _is_working(table)):
-            tidied.nights[table.name] = _drop_nights(store, table, cut)
+    fault_point("tidy.models")
+    tidied.nights = {name: _drop_nights(store, TABLES[name], cut) for name, cut in cuts.items()}
     fault_point("tidy.nights")
     tidied.nights = {name: count for name, count in tidied.nights.items() if count}
     by_version = _told_by_version(stages)
@@ -94,10 +90,30 @@ def _cut(dates: Sequence[date], nights: int) -> date | None:
     return dates[nights - 1] if 0 < nights < len(dates) else None
 
 
+def _cuts(dates: Sequence[date], settings: RetentionSettings) -> dict[str, date]:
+    """Table to the date before which its nights go; without those of which all stay."""
+    nights = {name: settings.tables.get(name, settings.nights if _is_working(table) else 0)
+              for name, table in TABLES.items() if table.nightly}  # fmt: skip
+    found = {name: _cut(dates, kept) for name, kept in nights.items()}
+    return {name: cut for name, cut in found.items() if cut is not None}
+
+
 def _is_working(table: Table) -> bool:
-    """Whether a table is what a night is made of, not what its readers or later champions need of it."""
-    return table in OF_A_MODEL or (table.nightly and table not in (MODELS, CLASSIFIERS)
-                                   and table.layer not in ("output", "ops"))  # fmt: skip
+    """Whether a nightly table is what a night is made of, not what its readers or later champions need of it."""
+    return table not in (MODELS, CLASSIFIERS) and table.layer not in ("output", "ops")
+
+
+def _forget_runs(store: Store, stages: Sequence[Stage], cut: date | None, cuts: Mapping[str, date]) -> None:
+    """Forget that stages are done for dates of which a part of what they wrote goes: before their own tables' latest
+    cut, and before `cut` for whatever they wrote of a night, as the model that its night went on with goes, too."""
+    stages_of: defaultdict[date, list[str]] = defaultdict(list)
+    for stage in stages:
+        of_a_night = any(TABLES[name].nightly or TABLES[name] in OF_A_MODEL for name in stage.writes)
+        ends = [cuts[name] for name in stage.writes if name in cuts] + ([cut] if cut is not None and of_a_night else [])
+        if ends:
+            stages_of[max(ends)].append(f"'{stage.name}'")
+    for end, names in stages_of.items():
+        store.delete(STAGE_RUNS, f"{RUN_DATE} < '{end}' AND stage IN ({', '.join(names)})")
 
 
 def _told_by_version(stages: Sequence[Stage]) -> set[str]:
@@ -119,7 +135,9 @@ def _drop_models(store: Store, cut: date) -> list[str]:
     """Remove the folders and rows of models that no kept night used or made; returns the folders' names."""
     kept = _kept_versions(store, cut)
     folders = Path(store.lake) / "_models"
-    gone = sorted(f.name for f in folders.glob("*") if f.is_dir() and f.name not in kept)
+    # `<date>.part` is a training that was killed: a run of its date goes on from there.
+    begun = {f.name for f in folders.glob("*.part") if f.name >= str(cut)}
+    gone = sorted(f.name for f in folders.glob("*") if f.is_dir() and f.name not in kept | begun)
     if not gone:
         return []
     uncrown(store, F.col("model_version").isin(gone))

@@ -33,6 +33,7 @@ from tests.rows import table
 
 NIGHTS = [date(2024, 3, day) for day in (1, 2, 3, 4, 5)]
 START = datetime(2024, 3, 1, tzinfo=UTC)
+STAGE_NAMES = ("land", "histories", "train", "embed_texts", "recommend", "evaluate")
 KEEP_TWO = RetentionSettings(nights=2)
 # Night n makes m<n>; the champions are those of the first, second and third. c2 is the last sentiment champion.
 CROWNED = {1: True, 2: True, 3: True, 4: False, 5: False}
@@ -67,7 +68,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (path / "_models" / name).mkdir(parents=True)
         vectors.append(row(ITEM_EMBEDDINGS, model_version=f"m{number}", kind="item", vector=[1.0]))
         runs += [row(STAGE_RUNS, run_id=f"r{number}", run_date=night, stage=stage, status="complete")
-                 for stage in ("land", "histories", "embed_texts")]  # fmt: skip
+                 for stage in STAGE_NAMES]  # fmt: skip
         shown.append({"run_date": night, "run_id": f"r{number}", "versions": {},
                       "published_at": START + timedelta(days=number)})  # fmt: skip
     store.write(ITEM_EMBEDDINGS, table(spark, ITEM_EMBEDDINGS, vectors), NIGHTS[-1])
@@ -131,7 +132,7 @@ def test_a_run_of_an_older_date_does_all_of_it_anew_and_of_a_kept_one_nothing(tw
     ledger, _ = two
     # What landed stays landed: it is of no night.
     assert set(ledger.fingerprints(NIGHTS[0])) == {"land"}
-    assert set(ledger.fingerprints(NIGHTS[3])) == {"land", "histories", "embed_texts"}
+    assert set(ledger.fingerprints(NIGHTS[3])) == set(STAGE_NAMES)
 
 
 def test_tables_have_a_length_of_their_own(ledger: Ledger) -> None:
@@ -140,6 +141,17 @@ def test_tables_have_a_length_of_their_own(ledger: Ledger) -> None:
     assert nights(ledger, HISTORIES) == [3, 4, 5]
     assert nights(ledger, RECOMMENDATIONS) == [5]
     assert nights(ledger, SYNTHETIC_HISTORIES) == [1, 2, 3, 4, 5]
+    # What wrote the lists of the 4th is not done, for they are gone; the rest of that night is.
+    assert set(ledger.fingerprints(NIGHTS[3])) == set(STAGE_NAMES) - {"recommend"}
+    assert set(ledger.fingerprints(NIGHTS[4])) == set(STAGE_NAMES)
+
+
+def test_a_training_that_was_killed_goes_on_unless_its_date_is_of_no_kept_night(ledger: Ledger) -> None:
+    models = Path(ledger.store.lake) / "_models"
+    for night in (NIGHTS[0], NIGHTS[4], date(2024, 3, 6)):
+        (models / f"{night}.part").mkdir()
+    assert "2024-03-01.part" in tidy(ledger, KEEP_TWO, STAGES).models
+    assert {f.name for f in models.glob("*.part")} == {"2024-03-05.part", "2024-03-06.part"}
 
 
 @pytest.mark.parametrize("kept", [0, 5, 6])
