@@ -5,7 +5,7 @@
 
 Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`, `write.<table>.<begun|committed>`,
 `restore.<table>`, `tidy.<forgotten|models|nights>`, `udf.<candidates|encode>` in Spark's Python workers and
-`training.step` in a training process.
+`training.step` and `training.validated.<step>` in a training process.
 """
 
 from __future__ import annotations

@@ -75,6 +75,7 @@ def tidy(ledger: Ledger, settings: RetentionSettings, stages: Sequence[Stage]) -
     fault_point("tidy.forgotten")
     if tidied.cut is not None:
         tidied.models = _drop_models(store, tidied.cut)
+        _drop_curves(store, tidied.cut)
     fault_point("tidy.models")
     tidied.nights = {name: _drop_nights(store, TABLES[name], cut) for name, cut in cuts.items()}
     fault_point("tidy.nights")
@@ -148,6 +149,13 @@ def _drop_models(store: Store, cut: date) -> list[str]:
     for version in gone:
         shutil.rmtree(folders / version)
     return gone
+
+
+def _drop_curves(store: Store, cut: date) -> None:
+    """Remove TensorBoard's curves of nights before `cut`; what MLflow and Weights & Biases keep is theirs to tidy."""
+    for folder in (Path(store.lake) / "_experiments" / "tensorboard").glob("*"):
+        if folder.name < str(cut):
+            shutil.rmtree(folder)
 
 
 def _kept_versions(store: Store, cut: date) -> set[str]:

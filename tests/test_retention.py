@@ -66,6 +66,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
             store.write(written, table(spark, written, [one]), night, "x")
         for name in (f"m{number}", f"c{number}", f"g{number}"):
             (path / "_models" / name).mkdir(parents=True)
+        (path / "_experiments" / "tensorboard" / str(night)).mkdir(parents=True)
         vectors.append(row(ITEM_EMBEDDINGS, model_version=f"m{number}", kind="item", vector=[1.0]))
         runs += [row(STAGE_RUNS, run_id=f"r{number}", run_date=night, stage=stage, status="complete")
                  for stage in STAGE_NAMES]  # fmt: skip
@@ -126,6 +127,11 @@ def test_models_stay_that_a_kept_night_made_or_began_from(two: tuple[Ledger, Tid
     assert best.model_version == "m3"
     # What is gone is nobody's champion: a run of an older date begins without one.
     assert champion(ledger.store.read(MODELS).where("run_date < '2024-03-03'")) is None
+
+
+def test_curves_stay_of_the_kept_nights(two: tuple[Ledger, Tidied]) -> None:
+    curves = Path(two[0].store.lake) / "_experiments" / "tensorboard"
+    assert sorted(f.name for f in curves.iterdir()) == [str(NIGHTS[3]), str(NIGHTS[4])]
 
 
 def test_a_run_of_an_older_date_does_all_of_it_anew_and_of_a_kept_one_nothing(two: tuple[Ledger, Tidied]) -> None:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -36,7 +37,8 @@ def load_encoder(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     trusted = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **trusted)
-        encoder = AutoModel.from_pretrained(path, use_safetensors=True, **trusted)
+        # Weights stored in half precision would otherwise learn in it, and small steps would be rounded away.
+        encoder = AutoModel.from_pretrained(path, use_safetensors=True, dtype=torch.float32, **trusted)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"encoder {name}: expected a folder or a cached model, found {str(error).splitlines()[0]}"

@@ -18,7 +18,7 @@ from recsynth.model.encoders import load_encoder
 from recsynth.model.towers import MatchModel, TextTower, UserTower
 
 MANIFEST, CARD, TOWERS, ENCODER = "manifest.json", "card.json", "towers.safetensors", "encoder"
-_TOWER_KEYS = ("user.", "text.mean_D", "log_scale", "bias")
+_TOWER_KEYS = ("user.", "text.mean_D", "text.projection_HD", "log_scale", "bias")
 
 
 def write_model(model: MatchModel, folder: Path, card: dict[str, Any]) -> str:
@@ -32,7 +32,7 @@ def write_model(model: MatchModel, folder: Path, card: dict[str, Any]) -> str:
     model.text.tokenizer.save_pretrained(folder / ENCODER)
     small = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k.startswith(_TOWER_KEYS)}
     save_file(small, folder / TOWERS)
-    (folder / CARD).write_text(json.dumps(card | {"max_tokens": model.text.max_tokens}, sort_keys=True, indent=1))
+    (folder / CARD).write_text(json.dumps(card | _shape(model), sort_keys=True, indent=1))
     return write_manifest(folder)
 
 
@@ -60,8 +60,11 @@ def read_model(folder: Path) -> MatchModel:
     """Read a model in evaluation mode. Raises ModelError where the folder is not what its manifest says."""
     check_folder(folder)
     encoder, tokenizer = load_encoder(str(folder / ENCODER))
-    text = TextTower(encoder, tokenizer, int(read_card(folder)["max_tokens"]))
-    model = MatchModel(text, UserTower(text.embedding_size))
+    # Cards of models without the later parts do not speak of them.
+    shape = {"dimensions": 0, "user_layers": 0, "history_length": 0} | read_card(folder)
+    text = TextTower(encoder, tokenizer, shape["max_tokens"], shape["dimensions"])
+    user = UserTower(text.embedding_size, layers=shape["user_layers"], length=shape["history_length"])
+    model = MatchModel(text, user)
     try:
         small = load_file(folder / TOWERS)
     except SafetensorError as error:
@@ -73,6 +76,17 @@ def read_model(folder: Path) -> MatchModel:
         )
     model.load_state_dict(small, strict=False)
     return model.eval()
+
+
+def _shape(model: MatchModel) -> dict[str, int]:
+    """What a card says so that `read_model` builds the same towers."""
+    context = model.user.context
+    return {
+        "max_tokens": model.text.max_tokens,
+        "dimensions": 0 if model.text.projection_HD is None else model.text.embedding_size,
+        "user_layers": len(context.layers.layers) if context else 0,
+        "history_length": context.places.num_embeddings if context else 0,
+    }
 
 
 def check_folder(folder: Path) -> None:

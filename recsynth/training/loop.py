@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from recsynth.faults import fault_point
 from recsynth.measure.ranking import mean_ndcg
-from recsynth.model.folder import device, sha256
+from recsynth.model.folder import device
 from recsynth.model.top_k import top_k
 from recsynth.model.towers import MatchModel
 from recsynth.training.adapt import Adaptation
 from recsynth.training.adversarial import ADVERSARIES
-from recsynth.training.encoding import TextEncoding
-from recsynth.training.losses import LOSSES, linear_autoencoder, sampled_softmax
-from recsynth.training.optimizers import ENCODER, make_optimizer, schedule
+from recsynth.training.checkpoints import Checkpoints, Progress
+from recsynth.training.distil import distilled
+from recsynth.training.masked import learn_words
+from recsynth.training.objective import Objective
+from recsynth.training.optimizers import make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
-from recsynth.training.shards import Batch, Texts, read_labels, read_texts, sampled_positives, user_batches
+from recsynth.training.shards import Batch, read_labels, read_texts, user_batches
+from recsynth.training.soup import Weights, greedy_soup
 from recsynth.training.together import agree, average_gradients, rank, shared_rows, world_size
+from recsynth.training.tracking import Log
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +39,6 @@ VALIDATION_USERS = 2000
 NDCG = "ndcg@10"
 # A learning rate that still fails at half is no accident.
 MAX_ROLLBACKS = 2
-
-
-@dataclass
-class Progress:
-    """What a training has reached; written beside each checkpoint."""
-
-    step: int = 0
-    best: float = -1.0
-    worse: int = 0
-    heads_done: bool = False
-    bad: int = 0
-    rollbacks: int = 0
-    before: float = 0.0
-    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -66,58 +53,130 @@ class Trainer:
     def __init__(self, model: MatchModel, folder: Path, settings: TrainingSettings, seed: int) -> None:
         self.model, self.folder, self.settings, self.seed = model.to(device()), folder, settings, seed
         self.rank, self.world_size = rank(), world_size()
-        self.texts: Texts = read_texts(folder)
+        self.texts = read_texts(folder)
         self.labels, self.wanted = read_labels(folder, settings.history_length, VALIDATION_USERS)
-        self.rng = np.random.default_rng([seed, self.rank])
         self.progress = Progress(heads_done=settings.head_steps == 0)
-        self.vectors = torch.zeros(0)
         self.report: Callable[[int, float], None] | None = None
-        weights_M = (self.texts.popularity_M + 1.0) ** settings.popularity_power
-        self.chance_M = weights_M / weights_M.sum()
+        self.track: Log | None = None
         self.adaptation = Adaptation(model, settings, seed)
-        self.encoding = TextEncoding(model.text, settings)
+        self.objective = Objective(
+            self.model, self.texts, settings, np.random.default_rng([seed, self.rank]), self.adaptation.penalty
+        )
         self.optimizer = make_optimizer(model, settings)
         read = f"{self.texts.texts} {self.texts.variants} {self.texts.share_M.tolist()}"
         self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {read}".encode()).hexdigest()
 
-    def run(self, checkpoints: Path, report: Callable[[int, float], None] | None = None) -> Progress:
+    def run(
+        self, folder: Path, report: Callable[[int, float], None] | None = None, track: Log | None = None
+    ) -> Progress:
         """Train, keep the best on validation in the model, adapters merged, and return what was reached.
 
-        Resumes from the last whole checkpoint in `checkpoints`. `report` is told step and NDCG@10 of each
-        validation and may raise to stop; it changes nothing else.
+        Resumes from the last whole checkpoint in `folder`. `report` is told step and NDCG@10 of each validation and
+        may raise to stop; `track` is told the figures of each step. Neither changes anything else.
         """
-        self.report = report
+        self.report, self.track = report, track
         torch.manual_seed(self.seed)
         started, settings = time.monotonic(), self.settings
-        self._resume(checkpoints)
-        if self.progress.step == 0:
-            self.progress.before = self.validate()
-            self.progress.best = self.progress.before
-            # What another training left here is no checkpoint of this one.
-            if self.rank == 0:
-                (checkpoints / "last.safetensors").unlink(missing_ok=True)
-            self._checkpoint(checkpoints, "best")
-        else:
-            self.validate()
+        self.checkpoints = Checkpoints(folder, self.identity)
+        self._begin()
         batches = user_batches(
             self.folder, self.rank, self.world_size, settings.users_per_step, settings.history_length,
             self.seed + self.progress.step,
         )  # fmt: skip
         while True:
             if not self.progress.heads_done and self._are_heads_done():
-                self._rest_heads(checkpoints)
+                self._rest_heads()
             if agree(time.monotonic() - started > 60 * settings.max_minutes) or self._is_over():
                 break
             self._step(*islice(batches, settings.accumulate_steps))
             if self.progress.bad >= settings.max_bad_steps:
-                self._roll_back(checkpoints)
+                self._roll_back()
             if self.progress.step % settings.validate_steps == 0:
-                self._validated(checkpoints)
+                self._validated()
         if self.progress.step % settings.validate_steps:
-            self._validated(checkpoints)
-        self._load(checkpoints / "best.safetensors")
+            self._validated()
+        self._load(self.checkpoints.path(self.progress.best_step))
+        self._stir()
         self.adaptation.merge()
+        if settings.distil_layers:
+            self._distil()
         return self.progress
+
+    def _begin(self) -> None:
+        """Go on from the last whole checkpoint, or start: validate, and let the encoder learn the shop's words."""
+        resumed = self.checkpoints.resume()
+        # Nobody may clear the folder that another still reads.
+        self._wait()
+        if resumed is not None:
+            self.progress = resumed
+            self._load(self.checkpoints.path(resumed.step))
+            self.adaptation.recall()
+            log.info("resumed at step %d", resumed.step)
+            self.validate()
+            if self.track is not None:
+                for point in resumed.curve:
+                    self.track(int(point["step"]), {k: v for k, v in point.items() if k != "step"})
+            return
+        if self.rank == 0:
+            self.checkpoints.clear()
+        self.progress.before = self.progress.best = self.validate()
+        if self.settings.masked_steps and self.settings.trainable_layers:
+            self._learn_words()
+        self._checkpoint()
+
+    def _learn_words(self) -> None:
+        """Masked words first; the encoder as it came where validation says that they cost it something."""
+        start = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        losses = learn_words(
+            self.model.text, self.texts.texts, self.settings, self.seed, self.objective.encoding.is_bf16
+        )
+        self.model.text.recentre_on(shared_rows(self.texts.texts[: self.texts.items], self.model.text.encode_plain))
+        self.objective.vectors = torch.zeros(0)
+        found = self.validate()
+        log.info("masked words: loss %.3f to %.3f, validation NDCG@10 %.4f", losses[0], losses[-1], found)
+        if self.track is not None:
+            for step, loss in enumerate(losses):
+                self.track(step, {"masked words": loss})
+        if found >= self.progress.best:
+            self.progress.best = found
+        else:
+            self.model.load_state_dict(start)
+            self.objective.vectors = torch.zeros(0)
+            self.validate()
+
+    def _stir(self) -> None:
+        """The mean of the best checkpoints where validation finds it better than the best alone."""
+        if not self.settings.soup:
+            return
+        points = [(point[NDCG], self.checkpoints.path(int(point["step"]))) for point in self._best_points()]
+
+        def judge(weights: Weights) -> float:
+            self.model.load_state_dict(weights)
+            return self.validate()
+
+        self.progress.best, found = greedy_soup(points, self.progress.best, judge)
+        if found is not None:
+            self.model.load_state_dict(found)
+            log.info("soup of checkpoints: validation NDCG@10 %.4f", self.progress.best)
+        else:
+            self._load(self.checkpoints.path(self.progress.best_step))
+
+    def _best_points(self) -> list[dict[str, float]]:
+        """The `soup` best validations since the encoder has learned; before, there is one encoder and no mean."""
+        points = [p for p in self.progress.curve if NDCG in p and p["step"] > self.settings.head_steps]
+        return sorted(points, key=lambda p: (-p[NDCG], p["step"]))[: self.settings.soup]
+
+    def _distil(self) -> None:
+        """Put the small encoder in place of the large one where it keeps enough of the figure."""
+        large, least = self.model, self.settings.distil_least * self.progress.best
+        self.model = distilled(large, self.texts.texts, self.settings, self.seed)
+        found = self.validate()
+        is_kept = found >= least
+        log.info("distilled: validation NDCG@10 %.4f of %.4f; kept: %s", found, self.progress.best, is_kept)
+        if is_kept:
+            self.progress.best = found
+        else:
+            self.model = large
 
     def _is_over(self) -> bool:
         steps = self.settings.head_steps + self.settings.max_steps
@@ -130,10 +189,10 @@ class Trainer:
     def _are_heads_done(self) -> bool:
         return self.progress.step >= self.settings.head_steps or self.progress.worse >= self.settings.patience
 
-    def _rest_heads(self, checkpoints: Path) -> None:
+    def _rest_heads(self) -> None:
         """Go on with the encoder from the best heads."""
         if self.progress.step:
-            self._load(checkpoints / "best.safetensors")
+            self._load(self.checkpoints.path(self.progress.best_step))
         self.optimizer = make_optimizer(self.model, self.settings)
         self.progress.heads_done, self.progress.worse = True, 0
         self.progress.step = self.settings.head_steps
@@ -141,11 +200,12 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float:
         """NDCG@10 of the whole catalogue for users of the later window; refreshes the history vectors."""
-        if self.progress.heads_done or not len(self.vectors):
-            self.vectors = torch.from_numpy(shared_rows(self.texts.texts, self.model.text.encode)).to(device())
-        vectors_MD = self.vectors.cpu().numpy()
+        if self.progress.heads_done or not len(self.objective.vectors):
+            vectors_MD = shared_rows(self.texts.texts, self.model.text.encode)
+            self.objective.vectors = torch.from_numpy(vectors_MD).to(device())
+        vectors_MD = self.objective.vectors.cpu().numpy()
         self.model.eval()
-        users_BD = self.model.user(*self._places(self.labels)).cpu().numpy()
+        users_BD = self.model.user(*self.objective.places(self.labels)).cpu().numpy()
         self.model.train()
         if not len(users_BD):
             return 0.0
@@ -156,91 +216,43 @@ class Trainer:
         """One update by the mean gradient of these batches; none where it or the loss is no number."""
         fault_point("training.step")
         self.model.train()
-        settings, has_heads_done = self.settings, self.progress.heads_done
-        pairs = [(batch, self._sampled_items()) for batch in batches]
+        settings, is_resting = self.settings, not self.progress.heads_done
+        pairs = [(batch, self.objective.sample(batch, is_resting)) for batch in batches]
         self.optimizer.zero_grad()
-        adversary = ADVERSARIES[settings.adversarial if has_heads_done else "none"]
-        loss = adversary(self.model, settings.adversarial_epsilon, lambda: self._backward(pairs))
+        adversary = ADVERSARIES["none" if is_resting else settings.adversarial]
+        loss = adversary(self.model, settings.adversarial_epsilon, lambda: self.objective.backward(pairs, is_resting))
         is_bad = agree(not math.isfinite(loss)) or not self._update()
         self.progress.step += 1
         self.progress.bad = self.progress.bad + 1 if is_bad else 0
         self.progress.curve.append({"step": self.progress.step} | ({} if is_bad else {"loss": loss}))
+        if self.track is not None:
+            rates = {"learning rate": max(group["lr"] for group in self.optimizer.param_groups)}
+            self.track(self.progress.step, rates if is_bad else rates | {"loss": loss})
         if is_bad:
             log.warning("step %d: loss %s or its gradient is no number, skipped", self.progress.step, loss)
-        elif has_heads_done:
+        elif not is_resting:
             self.adaptation.allocate(self.progress.step - settings.head_steps)
-        if self.rank == 0 and self.progress.step % (5 if has_heads_done else 50) == 0:
+        if self.rank == 0 and self.progress.step % (50 if is_resting else 5) == 0:
             most = settings.head_steps + settings.max_steps
             log.info("step %d of %d: loss %.4f", self.progress.step, most, loss)
 
-    def _sampled_items(self) -> np.ndarray:
-        settings = self.settings
-        size = settings.items_per_step if self.progress.heads_done else settings.head_items_per_step
-        return np.sort(self.rng.choice(self.texts.items, min(size, self.texts.items), replace=False, p=self.chance_M))
-
-    def _backward(self, pairs: list[tuple[Batch, np.ndarray]]) -> float:
-        """Add the mean gradient over batches and their sampled items to the weights; returns the mean loss."""
-        total = 0.0
-        for batch, items_M in pairs:
-            loss = self._loss(batch, items_M)
-            if self.progress.heads_done:
-                loss = loss + self.adaptation.penalty()
-            if not torch.isfinite(loss):
-                return math.nan
-            (loss / len(pairs)).backward()  # type: ignore[no-untyped-call]
-            self.encoding.backward()
-            total += float(loss.item()) / len(pairs)
-        return total
-
     def _update(self) -> bool:
         """Move the weights by the gradients of all processes; False, and no move, where those are no numbers."""
-        average_gradients(self._trainable())
-        norm = torch.nn.utils.clip_grad_norm_(self._trainable(), self.settings.gradient_clip)
+        learning = self.objective.learning(not self.progress.heads_done)
+        average_gradients(learning)
+        norm = torch.nn.utils.clip_grad_norm_(learning, self.settings.gradient_clip)
         if not torch.isfinite(norm):
             return False
         self._set_learning_rate()
         self.optimizer.step()
         return True
 
-    def _roll_back(self, checkpoints: Path) -> None:
-        """After too many bad steps: the last checkpoint, or the start, and half the learning rate."""
-        last = checkpoints / "last.safetensors"
-        self._load(last if last.is_file() else checkpoints / "best.safetensors")
+    def _roll_back(self) -> None:
+        """After too many bad steps: the last checkpoint and half the learning rate."""
+        self._load(self.checkpoints.last())
         self.optimizer = make_optimizer(self.model, self.settings)
         self.progress.bad, self.progress.rollbacks = 0, self.progress.rollbacks + 1
         log.warning("step %d: rolled back, for the %d. time", self.progress.step, self.progress.rollbacks)
-
-    def _loss(self, batch: Batch, items_M: np.ndarray) -> Tensor:
-        positives_BM, hidden_BL = sampled_positives(batch, items_M, self.texts.items)
-        visible = Batch(batch.texts_BL, np.where(hidden_BL, 0, batch.types_BL), batch.ages_BL)
-        # A user of whom nothing is left to see, or nothing to predict, says nothing.
-        rows = (positives_BM.sum(1) > 0) & ((visible.types_BL > 0).sum(1) > 0)
-        if not rows.any():
-            return sum((p.sum() * 0.0 for p in self._trainable()), torch.zeros((), device=device()))
-        users_BD = self.model.user(*(t[torch.from_numpy(rows)] for t in self._places(visible)))
-        items_MD = (
-            self.encoding.vectors(self.texts.read(items_M, self.rng))
-            if self.progress.heads_done
-            else self.vectors[torch.from_numpy(items_M)]
-        )
-        positives = torch.from_numpy(positives_BM[rows]).to(users_BD)
-        log_q_M = torch.from_numpy(np.log(self.chance_M[items_M] * len(items_M))).to(users_BD)
-        allowed = torch.ones_like(positives, dtype=torch.bool)
-        if self.settings.loss != "linear_autoencoder":
-            return LOSSES[self.settings.loss](self.model.logits(users_BD, items_MD), positives, allowed, log_q_M)
-        # It knows no user tower: that learns by its own loss, from vectors that stand still.
-        logits_BM = self.model.logits(users_BD, items_MD.detach())
-        return linear_autoencoder(items_MD, positives) + sampled_softmax(logits_BM, positives, allowed, log_q_M)
-
-    def _places(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        texts, types, ages = (torch.from_numpy(x).to(device()) for x in (batch.texts_BL, batch.types_BL, batch.ages_BL))
-        return self.vectors[texts], types, ages
-
-    def _trainable(self) -> list[torch.nn.Parameter]:
-        """What learns now: while the encoder rests it must not decay either."""
-        named = self.model.named_parameters()
-        is_resting = not self.progress.heads_done
-        return [p for n, p in named if p.requires_grad and not (is_resting and n.startswith(ENCODER))]
 
     def _set_learning_rate(self) -> None:
         settings, heads = self.settings, self.settings.head_steps
@@ -252,46 +264,31 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
 
-    def _validated(self, checkpoints: Path) -> None:
-        found = self.validate()
-        self.progress.curve[-1][NDCG] = found
-        is_better = found > self.progress.best
-        self.progress.best = max(found, self.progress.best)
-        self.progress.worse = 0 if is_better else self.progress.worse + 1
-        if self.rank == 0:
-            log.info("step %d: validation NDCG@10 %.4f (before %.4f)", self.progress.step, found, self.progress.before)
-        self._checkpoint(checkpoints, "last")
+    def _validated(self) -> None:
+        progress, found = self.progress, self.validate()
+        progress.curve[-1][NDCG] = found
+        is_better = found > progress.best
+        progress.worse = 0 if is_better else progress.worse + 1
         if is_better:
-            self._checkpoint(checkpoints, "best")
-        if self.report is not None:
-            self.report(self.progress.step, found)
-
-    def _checkpoint(self, checkpoints: Path, name: str) -> None:
-        """Weights first, then the progress file that makes them count; both appear whole or not at all."""
+            progress.best, progress.best_step = found, progress.step
         if self.rank == 0:
-            checkpoints.mkdir(parents=True, exist_ok=True)
-            state = {k: v.detach().cpu().contiguous() for k, v in self.model.state_dict().items()}
-            save_file(state, checkpoints / f"{name}.part")
-            (checkpoints / f"{name}.part").replace(checkpoints / f"{name}.safetensors")
-            last = checkpoints / "last.safetensors"
-            weights = sha256(last) if last.is_file() else ""
-            marks = {"identity": self.identity, "weights": weights, "progress": self.progress.__dict__}
-            (checkpoints / "progress.part").write_text(json.dumps(marks))
-            (checkpoints / "progress.part").replace(checkpoints / "progress.json")
+            log.info("step %d: validation NDCG@10 %.4f (before %.4f)", progress.step, found, progress.before)
+        if self.track is not None:
+            self.track(progress.step, {NDCG: found})
+        self._checkpoint()
+        fault_point(f"training.validated.{progress.step}")
+        if self.report is not None:
+            self.report(progress.step, found)
+
+    def _checkpoint(self) -> None:
+        if self.rank == 0:
+            self.checkpoints.save(self.model, self.progress, (int(p["step"]) for p in self._best_points()))
+        self._wait()
+
+    def _wait(self) -> None:
+        """Until every process is here."""
         if self.world_size > 1:
             dist.barrier()
-
-    def _resume(self, checkpoints: Path) -> None:
-        """Take the last checkpoint if it is whole and of this very training."""
-        last, file = checkpoints / "last.safetensors", checkpoints / "progress.json"
-        if not (file.is_file() and last.is_file()):
-            return
-        marks = json.loads(file.read_text())
-        if marks["identity"] == self.identity and marks["weights"] == sha256(last):
-            self._load(last)
-            self.adaptation.recall()
-            self.progress = Progress(**marks["progress"])
-            log.info("resumed at step %d", self.progress.step)
 
     def _load(self, path: Path) -> None:
         self.model.load_state_dict(load_file(path, device=str(device())))

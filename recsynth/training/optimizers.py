@@ -11,7 +11,8 @@ from recsynth.model.encoders import layers_of
 from recsynth.model.towers import MatchModel
 from recsynth.training.settings import TrainingSettings
 
-ENCODER = "text.encoder."
+# The encoder and, where there is one, its projection.
+TEXT = "text."
 
 
 def make_optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -23,7 +24,7 @@ def make_optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim
     depth = _depths(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            is_head = not name.startswith(ENCODER)
+            is_head = not name.startswith(TEXT)
             decayed = settings.learning_rate * settings.layer_decay ** depth.get(id(parameter), 0)
             peak = settings.head_learning_rate if is_head else decayed
             groups.setdefault((is_head, peak), []).append(parameter)

@@ -18,6 +18,13 @@ class TrainingSettings(Section):
     encoder: str = Field(
         "minilm", description="`minilm` (ships with the package), a folder, or a cached Hugging Face name."
     )
+    dimensions: int = Field(
+        0,
+        ge=0,
+        description="Numbers of a vector: 0, the encoder's own; fewer begin as the catalogue's principal components, "
+        "save memory and time of everything that reads vectors, and cost what tests/benchmarks/README.md says. A "
+        "champion has its own built in.",
+    )
     loss: Literal["sampled_softmax", "binary_cross_entropy", "mean_squared_error", "linear_autoencoder"] = Field(
         "sampled_softmax",
         description="What is minimised over users and sampled items, see recsynth/training/losses.py. "
@@ -52,6 +59,13 @@ class TrainingSettings(Section):
         description="Steps first in which the towers' heads alone learn, on the encoder's vectors as they are.",
     )
     head_items_per_step: int = Field(1024, ge=2, description="Items sampled for such a step; no text is encoded in it.")
+    masked_steps: int = Field(
+        0,
+        ge=0,
+        description="Steps before all others in which the encoder guesses masked words of the shop's own texts; "
+        "what they learned is kept unless validation falls by it. They are taken anew each night.",
+    )
+    masked_learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate of the encoder in those steps.")
     warmup_steps: int = Field(5, ge=0, description="Steps of linear warm-up before the schedule.")
     schedule: Literal["cosine", "linear", "constant"] = Field(
         "cosine", description="The learning rate after warm-up: down to zero at the last step, or constant."
@@ -70,7 +84,23 @@ class TrainingSettings(Section):
     popularity_power: float = Field(
         0.5, ge=0, le=1, description="Items are sampled in proportion to popularity to this power."
     )
+    sampling: Literal["catalogue", "in_batch"] = Field(
+        "catalogue",
+        description="Where a step's items come from, catalogue: all items, by popularity; "
+        "in_batch: the histories of the step's own users, each one's items the others' negatives.",
+    )
+    hard_items: int = Field(
+        0,
+        ge=0,
+        description="So many of a step's items are those that the model ranks first for users who do not have them.",
+    )
     history_length: int = Field(50, ge=1, description="Last events of a user that the tower reads.")
+    user_layers: int = Field(
+        0,
+        ge=0,
+        description="Layers of self-attention by which each event of a history sees the others, their types, ages and "
+        "order, before they are pooled; 0: the pool alone. A champion has its own built in.",
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on the pooled user vector.")
     adversarial: Literal["none", "fgm", "awp"] = Field(
         "none",
@@ -102,9 +132,30 @@ class TrainingSettings(Section):
     max_tokens: int = Field(64, ge=4, description="Tokens of a text that are read; what is beyond is cut.")
     validate_steps: int = Field(20, ge=1, description="Steps between validations, each also a checkpoint.")
     patience: int = Field(3, ge=1, description="Validations without a better NDCG@10 before training stops.")
+    soup: int = Field(
+        0,
+        ge=0,
+        description="So many of the best checkpoints are averaged, one after the other, as long as validation gets "
+        "better by it; 0 or 1: the best alone.",
+    )
+    distil_layers: int = Field(
+        0,
+        ge=0,
+        description="At the end a copy of the encoder with so many layers learns to give the same vectors, and takes "
+        "its place; 0: none.",
+    )
+    distil_steps: int = Field(200, ge=1, description="Steps of `items_per_step` texts in which it learns.")
+    distil_least: float = Field(
+        0.95, ge=0, le=1, description="It takes the place only with this share of the NDCG@10 of validation, or more."
+    )
     min_users: int = Field(50, ge=2, description="With fewer users with a history nothing is trained.")
     processes: int = Field(2, ge=1, description="Processes of the TorchDistributor.")
     local_mode: bool = Field(
         True, description="Processes on the driver's machine; off: one a Spark task on the executors."
     )
     use_gpu: bool = Field(False, description="NCCL and one GPU a process; off: gloo on CPUs.")
+    tracking: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        ["tensorboard"],
+        description="Where curves go besides the page and `ops.metrics`: below the lake in `_experiments`, nothing is "
+        "sent anywhere. mlflow and wandb are extras of the package.",
+    )

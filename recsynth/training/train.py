@@ -17,8 +17,9 @@ from recsynth.model.towers import EVENT_TYPES
 from recsynth.stage import Frames, Night
 from recsynth.tables.model import MODELS
 from recsynth.tables.ops import METRICS
-from recsynth.training.distributed import launch, starting_model
+from recsynth.training.distributed import launch
 from recsynth.training.loop import NDCG
+from recsynth.training.process import starting_model
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from recsynth.tables import RUN_DATE
 from recsynth.tables.gold import ITEM_TEXT, WINDOW_HISTORIES, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.model import MODELS, TRIALS
 from recsynth.tables.synthesis import AUGMENTED_TEXTS
-from recsynth.training.distributed import starting_model
 from recsynth.training.loop import Trainer
+from recsynth.training.process import starting_model
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.space import OF_THE_MODEL, Space
 from recsynth.training.train import write_shards

@@ -35,6 +35,7 @@ from recsynth.nightly import run_night
 from recsynth.pipeline import STAGES
 from recsynth.session import session
 from recsynth.settings import Settings
+from recsynth.stage import Stage
 from recsynth.store import Store
 from recsynth.tables.gold import ITEM_TEXT
 from recsynth.tables.model import MODELS, USER_EMBEDDINGS
@@ -42,7 +43,8 @@ from recsynth.tables.output import NEW_ITEM_RECOMMENDATIONS
 from tests.references import online_retail as judge
 
 FLOOR = 0.23
-SKIPPED = ("features", "recommend", "similar_items", "search_results", "evaluate")
+# What the figure is read from; stages that none of these need are left out.
+READ = {MODELS.name, USER_EMBEDDINGS.name, ITEM_TEXT.name, NEW_ITEM_RECOMMENDATIONS.name}
 SEEDS = (20111015, 1, 2)
 CATALOGUE = """
 [[sources]]
@@ -86,6 +88,16 @@ def main() -> int:
     return 0
 
 
+def needed(tables: set[str]) -> list[Stage]:
+    """The stages without which these tables would be empty, in their order."""
+    wanted, kept = set(tables), []
+    for stage in reversed(STAGES):
+        if wanted & set(stage.writes) or stage.name in ("land", "account"):
+            kept.append(stage)
+            wanted |= set(stage.reads)
+    return kept[::-1]
+
+
 def cold_landing(data: Path, as_of: str, folder: Path) -> Path:
     """The raw files without the cold items before the date, and a catalogue file with their descriptions."""
     (folder / "catalogue").mkdir(parents=True, exist_ok=True)
@@ -117,7 +129,7 @@ def _night(
     places = [f"paths.{k}={v}" for k, v in (("landing", landing), ("lake", folder / f"lake{seed}"), ("report", folder))]
     settings = Settings.load(str(config), [*places, f"seed={seed}", *options.set])
     spark, started, as_of = session("model", settings.spark), time.monotonic(), date.fromisoformat(options.as_of)
-    run_night(spark, settings, as_of, stages=[s for s in STAGES if s.name not in SKIPPED])
+    run_night(spark, settings, as_of, stages=needed(READ))
     seconds, store = time.monotonic() - started, Store(spark, settings.paths.lake)
     lines = store.read_night(NEW_ITEM_RECOMMENDATIONS, as_of).orderBy("user_id", "rank").toPandas()
     of_users = {u: [i for i in items if judge.is_cold(i)] for u, items in lines.groupby("user_id")["item_id"]}

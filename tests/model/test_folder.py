@@ -91,6 +91,13 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
         load_encoder(str(path))
 
 
+def test_half_precision_weights_learn_in_single(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "encoder")
+    model.text.encoder.half().save_pretrained(tmp_path / "encoder")
+    encoder, _ = load_encoder(str(tmp_path / "encoder"))
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+
+
 def test_a_tokenizer_without_padding_is_refused(tmp_path: Path) -> None:
     path = Path(write_encoder(tmp_path / "unpadded"))
     settings = path / "tokenizer_config.json"

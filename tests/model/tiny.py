@@ -27,6 +27,8 @@ def write_encoder(folder: Path, **config: int) -> str:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     names = {f"{n}_token": f"[{n.upper()}]" for n in ("pad", "unk", "cls", "sep")}
+    # A word that no test uses: another one would change every random weight.
+    names["mask_token"] = "盘"
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
     torch.manual_seed(0)
     sizes = {"hidden_size": EMBEDDING_SIZE, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -34,7 +36,7 @@ def write_encoder(folder: Path, **config: int) -> str:
     return str(folder)
 
 
-def tiny_model(folder: Path, dropout: float = 0.0) -> MatchModel:
+def tiny_model(folder: Path, dropout: float = 0.0, dimensions: int = 0, layers: int = 0) -> MatchModel:
     """A match model over the tiny encoder, which is written to `folder`."""
-    text = TextTower(*load_encoder(write_encoder(folder)), max_tokens=16)
-    return MatchModel(text, UserTower(text.embedding_size, dropout)).eval()
+    text = TextTower(*load_encoder(write_encoder(folder)), max_tokens=16, dimensions=dimensions)
+    return MatchModel(text, UserTower(text.embedding_size, dropout, layers, length=8)).eval()

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from recsynth.training.loop import Trainer
+from recsynth.training.sampling import Sample
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, user_batches
 from tests.model.tiny import COLOURS, tiny_model
@@ -45,11 +46,12 @@ def write_planted(
         for part in range(parts):
             # Contiguous pieces, as Spark writes a sorted table.
             piece = table[part * len(table) // parts : (part + 1) * len(table) // parts]
-            pq.write_table(_typed(pa.Table.from_pylist(piece)), folder / name / f"part-{part}.parquet")
+            pq.write_table(typed(pa.Table.from_pylist(piece)), folder / name / f"part-{part}.parquet")
     return folder
 
 
-def _typed(table: pa.Table) -> pa.Table:
+def typed(table: pa.Table) -> pa.Table:
+    """The table with the column types that Spark writes."""
     kinds = {
         "popularity": pa.float32(),
         "share": pa.float32(),
@@ -75,13 +77,29 @@ def trainer(folder: Path, **changes: object) -> Trainer:
     shards = folder / "shards"
     if not shards.exists():
         write_planted(shards)
+    settings = quick(**changes)
     torch.manual_seed(0)
-    return Trainer(tiny_model(folder / "encoder"), shards, quick(**changes), seed=3)
+    model = tiny_model(folder / "encoder", dimensions=settings.dimensions, layers=settings.user_layers)
+    if settings.dimensions:
+        model.text.centre_on(model.text.encode_plain([text_of(i) for i in range(ITEMS)]))
+    return Trainer(model, shards, settings, seed=3)
 
 
 def batches(made: Trainer) -> Iterator[Batch]:
     """Batches of its shards, thirty users each."""
     return user_batches(made.folder, 0, 1, 30, 8, 1)
+
+
+def pair(made: Trainer, batch: Batch | None = None) -> tuple[Batch, Sample]:
+    """A batch, by default its first, and the items sampled for it."""
+    batch = batch or next(batches(made))
+    return batch, made.objective.sample(batch, is_resting=False)
+
+
+def gradient_of(made: Trainer, pairs: list[tuple[Batch, Sample]]) -> tuple[float, list[torch.Tensor]]:
+    """Loss and gradients of a step whose encoder learns."""
+    loss = made.objective.backward(pairs, is_resting=False)
+    return loss, [p.grad.clone() for p in made.objective.learning(is_resting=False) if p.grad is not None]
 
 
 def run_until_killed(made: Trainer, checkpoints: Path, step: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_adalora_cuts_to_the_mean_rank_and_holds_it_after_a_resume(
     again = trainer(tmp_path, **settings)
     monkeypatch.setattr(again.adaptation, "merge", lambda: None)
     assert again.run(tmp_path / "checkpoints").step == 30
-    again._load(tmp_path / "checkpoints" / "last.safetensors")
+    again._load(again.checkpoints.last())
     assert kept_ranks(again) == 8
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from recsynth.training.adversarial import ADVERSARIES, awp, fgm
 from tests.model.tiny import tiny_model
-from tests.training.planted import batches, trainer
+from tests.training.planted import batches, pair, trainer
 
 WORDS = "text.encoder.embeddings.word_embeddings.weight"
 
@@ -76,8 +76,8 @@ def test_in_a_step_weights_come_back_and_the_gradient_is_another(
         made.validate()
         made.model.eval()
         before = {k: v.clone() for k, v in made.model.state_dict().items()}
-        pairs = [(next(batches(made)), made._sampled_items())]
-        loss = ADVERSARIES[kind](made.model, 0.3, lambda made=made, pairs=pairs: made._backward(pairs))
+        pairs = [pair(made)]
+        loss = ADVERSARIES[kind](made.model, 0.3, lambda made=made, pairs=pairs: made.objective.backward(pairs, False))
         assert all(torch.equal(v, before[k]) for k, v in made.model.state_dict().items())
         learning = {n for n, p in made.model.named_parameters() if p.requires_grad}
         gradients = {n: p.grad for n, p in made.model.named_parameters() if p.grad is not None}
@@ -99,8 +99,8 @@ def test_a_loss_that_is_no_number_pushes_nothing(tmp_path: Path, name: str) -> N
 def test_the_setting_reaches_the_step_of_the_encoder_and_not_of_the_heads(tmp_path: Path, name: str) -> None:
     made, calls = trainer(tmp_path, adversarial=name, adversarial_epsilon=0.1, head_steps=1), []
     made.validate()
-    backward = made._backward
-    made._backward = lambda pairs: calls.append(1) or backward(pairs)  # type: ignore[method-assign]
+    backward = made.objective.backward
+    made.objective.backward = lambda *step: calls.append(1) or backward(*step)  # type: ignore[method-assign]
     made._step(next(batches(made)))
     assert len(calls) == 1
     made.progress.heads_done = True

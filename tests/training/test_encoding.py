@@ -11,7 +11,7 @@ from recsynth.training.adapt import layers_of
 from recsynth.training.encoding import TextEncoding
 from recsynth.training.loop import Trainer
 from tests.model.tiny import tiny_model
-from tests.training.planted import batches, quick, trainer
+from tests.training.planted import gradient_of, pair, quick, trainer
 
 TEXTS = ["red thing1 thing2 thing3", "blue", "red 红色 thing4", "gold thing7", "thing9 thing8"]
 
@@ -20,8 +20,7 @@ def step_gradients(made: Trainer, is_training: bool) -> tuple[float, list[torch.
     made.validate()
     made.model.train(is_training)
     torch.manual_seed(1)
-    loss = made._backward([(next(batches(made)), made._sampled_items())])
-    return loss, [p.grad for p in made._trainable() if p.grad is not None]
+    return gradient_of(made, [pair(made)])
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 20])
@@ -76,8 +75,8 @@ def test_checkpointing_runs_each_layer_twice_for_the_same_gradients(tmp_path: Pa
         attention.register_forward_hook(lambda *_, runs=runs: runs.append(1))  # type: ignore[union-attr]
         made.model.train()
         torch.manual_seed(1)
-        loss = made._backward([(next(batches(made)), made._sampled_items())])
-        found.append((loss, len(runs), [p.grad for p in made._trainable() if p.grad is not None]))
+        loss, gradients = gradient_of(made, [pair(made)])
+        found.append((loss, len(runs), gradients))
     (plain, once, expected), (loss, twice, gradients) = found
     assert (once, twice) == (1, 2)
     assert loss == pytest.approx(plain, abs=1e-6)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from recsynth.training.loop import Trainer
+from recsynth.training.sampling import Sample
 from recsynth.training.shards import Batch, sampled_positives
-from tests.training.planted import batches, run_until_killed, trainer
+from tests.training.planted import batches, gradient_of, pair, run_until_killed, trainer
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_beeformer_moves_the_encoder_by_its_own_loss_and_the_heads_by_theirs(tmp
         made = trainer(tmp_path, loss=loss)
         made.validate()
         made.model.eval()
-        made._backward([(next(batches(made)), made._sampled_items())])
+        gradient_of(made, [pair(made)])
         found.append({n: p.grad for n, p in made.model.named_parameters() if p.grad is not None})
     softmax, autoencoder = found
     assert set(softmax) == set(autoencoder)
@@ -77,22 +78,11 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path, monk
     assert progress.best > progress.before
 
 
-@pytest.mark.parametrize("damage", ["truncated", "other settings"])
-def test_a_checkpoint_that_is_not_whole_or_not_of_this_training_is_not_used(tmp_path: Path, damage: str) -> None:
-    trainer(tmp_path, max_steps=5).run(tmp_path / "checkpoints")
-    last = tmp_path / "checkpoints" / "last.safetensors"
-    if damage == "truncated":
-        last.write_bytes(last.read_bytes()[:1000])
-    again = trainer(tmp_path, max_steps=5, **({} if damage == "truncated" else {"loss": "mean_squared_error"}))
-    again._resume(tmp_path / "checkpoints")
-    assert again.progress.step == 0
-
-
 def test_a_loss_that_is_no_number_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = trainer(tmp_path)
     made.validate()
     before = {k: v.clone() for k, v in made.model.state_dict().items()}
-    monkeypatch.setattr(made, "_loss", lambda batch, items: torch.tensor(float("nan")))
+    monkeypatch.setattr(made.objective, "_loss", lambda *_: torch.tensor(float("nan")))
     made._step(next(batches(made)))
     assert all(torch.equal(v, before[k]) for k, v in made.model.state_dict().items())
     assert (made.progress.step, made.progress.bad, made.progress.curve) == (1, 1, [{"step": 1}])
@@ -109,12 +99,12 @@ def test_a_finite_loss_whose_gradient_is_infinite_is_skipped_too(tmp_path: Path)
 
 def failing(monkeypatch: pytest.MonkeyPatch, made: Trainer, steps: set[int]) -> None:
     """Let the loss be no number in these steps, counted from 0."""
-    loss = made._loss
+    loss = made.objective._loss
 
-    def patched(batch: Batch, items: np.ndarray) -> torch.Tensor:
-        return torch.tensor(float("nan")) if made.progress.step in steps else loss(batch, items)
+    def patched(batch: Batch, sample: Sample, is_resting: bool) -> torch.Tensor:
+        return torch.tensor(float("nan")) if made.progress.step in steps else loss(batch, sample, is_resting)
 
-    monkeypatch.setattr(made, "_loss", patched)
+    monkeypatch.setattr(made.objective, "_loss", patched)
 
 
 def test_bad_steps_in_a_row_go_back_to_the_checkpoint_at_half_the_rate(
@@ -125,17 +115,17 @@ def test_bad_steps_in_a_row_go_back_to_the_checkpoint_at_half_the_rate(
     failing(monkeypatch, made, {1, 2, 6, 7, 8})
     loads, roll_back = [], made._roll_back
 
-    def watched(checkpoints: Path) -> None:
-        roll_back(checkpoints)
+    def watched() -> None:
+        roll_back()
         loads.append({k: v.clone() for k, v in made.model.state_dict().items()})
 
     monkeypatch.setattr(made, "_roll_back", watched)
     last = {}
     checkpoint = made._checkpoint
 
-    def kept(checkpoints: Path, name: str) -> None:
-        checkpoint(checkpoints, name)
-        if name == "last" and made.progress.step == 5:
+    def kept() -> None:
+        checkpoint()
+        if made.progress.step == 5:
             last.update({k: v.clone() for k, v in made.model.state_dict().items()})
 
     monkeypatch.setattr(made, "_checkpoint", kept)
@@ -160,11 +150,10 @@ def test_gradients_of_several_batches_are_averaged(tmp_path: Path) -> None:
     made.validate()
     made.model.eval()
     stream = batches(made)
-    pairs = [(next(stream), made._sampled_items()) for _ in range(2)]
+    pairs = [pair(made, next(stream)) for _ in range(2)]
     for chosen in ([pairs[0]], [pairs[1]], pairs):
         made.model.zero_grad()
-        loss = made._backward(chosen)
-        found.append((loss, [p.grad.clone() for p in made._trainable() if p.grad is not None]))
+        found.append(gradient_of(made, chosen))
     (a, first), (b, second), (both, mean) = found
     assert both == pytest.approx((a + b) / 2)
     assert all(torch.allclose(m, (x + y) / 2, atol=1e-6) for x, y, m in zip(first, second, mean, strict=True))
@@ -172,8 +161,8 @@ def test_gradients_of_several_batches_are_averaged(tmp_path: Path) -> None:
 
 def test_a_step_takes_as_many_batches_as_it_accumulates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made, taken = trainer(tmp_path, accumulate_steps=3, max_steps=2), []
-    backward = made._backward
-    monkeypatch.setattr(made, "_backward", lambda pairs: taken.append(len(pairs)) or backward(pairs))
+    backward = made.objective.backward
+    monkeypatch.setattr(made.objective, "backward", lambda p, r: taken.append(len(p)) or backward(p, r))
     assert made.run(tmp_path / "checkpoints").step == 2
     assert taken == [3, 3]
 
