@@ -30,7 +30,7 @@ from recsynth.training.optimizers import make_optimizer, schedule
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import Batch, read_labels, read_texts, user_batches
 from recsynth.training.soup import Weights, greedy_soup
-from recsynth.training.together import agree, average_gradients, rank, shared_rows, world_size
+from recsynth.training.together import agree, average_gradients, mean, rank, shared_rows, world_size
 from recsynth.training.tracking import Log
 
 log = logging.getLogger(__name__)
@@ -220,8 +220,10 @@ class Trainer:
         pairs = [(batch, self.objective.sample(batch, is_resting)) for batch in batches]
         self.optimizer.zero_grad()
         adversary = ADVERSARIES["none" if is_resting else settings.adversarial]
-        loss = adversary(self.model, settings.adversarial_epsilon, lambda: self.objective.backward(pairs, is_resting))
-        is_bad = agree(not math.isfinite(loss)) or not self._update()
+        own = adversary(self.model, settings.adversarial_epsilon, lambda: self.objective.backward(pairs, is_resting))
+        # The launcher hands on what any one process says: they must say the same.
+        loss = mean(own)
+        is_bad = not math.isfinite(loss) or not self._update()
         self.progress.step += 1
         self.progress.bad = self.progress.bad + 1 if is_bad else 0
         self.progress.curve.append({"step": self.progress.step} | ({} if is_bad else {"loss": loss}))

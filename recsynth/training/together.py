@@ -62,3 +62,12 @@ def agree(is_so: bool) -> bool:
     flag = torch.tensor([float(is_so)], device=device())
     dist.all_reduce(flag)
     return bool(flag.item() > 0)
+
+
+def mean(value: float) -> float:
+    """The mean over the processes; no number where it is none in any of them."""
+    if world_size() == 1:
+        return value
+    total = torch.tensor([value], dtype=torch.float64, device=device())
+    dist.all_reduce(total)
+    return float(total.item()) / world_size()
