@@ -58,7 +58,10 @@ def _tensorboard(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[
 
 @contextmanager
 def _mlflow(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[Log]:
-    mlflow = _imported("mlflow", "mlflow")
+    try:
+        import mlflow
+    except ImportError as error:
+        raise _missing("mlflow") from error
     folder.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}")
     name = "recsynth"
@@ -69,15 +72,22 @@ def _mlflow(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[Log]:
         mlflow.delete_run(earlier.info.run_id)
     with mlflow.start_run(experiment_id=experiment, run_name=run):
         mlflow.log_params(dict(params))
+
         # MLflow takes no @ in a name.
-        yield lambda step, figures: mlflow.log_metrics({k.replace("@", "_at_"): v for k, v in figures.items()}, step)
+        def log(step: int, figures: Mapping[str, float]) -> None:
+            mlflow.log_metrics({k.replace("@", "_at_"): v for k, v in figures.items()}, step)
+
+        yield log
 
 
 @contextmanager
 def _wandb(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[Log]:
-    wandb = _imported("wandb", "wandb")
+    try:
+        import wandb
+    except ImportError as error:
+        raise _missing("wandb") from error
     folder.mkdir(parents=True, exist_ok=True)
-    mode = os.environ.get("WANDB_MODE", "offline")
+    mode: Any = os.environ.get("WANDB_MODE", "offline")
     made = wandb.init(project="recsynth", name=run, dir=str(folder), mode=mode, config=dict(params))
     try:
         yield lambda step, figures: made.log(dict(figures), step=step)
@@ -85,13 +95,8 @@ def _wandb(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[Log]:
         made.finish()
 
 
-def _imported(module: str, extra: str) -> Any:
-    try:
-        return __import__(module)
-    except ImportError as error:
-        raise SettingsError(
-            f"training.tracking: expected the package {module}, found none: install recsynth[{extra}]"
-        ) from error
+def _missing(package: str) -> SettingsError:
+    return SettingsError(f"training.tracking: expected the package {package}, found none: install recsynth[{package}]")
 
 
 TRACKERS = {"tensorboard": _tensorboard, "mlflow": _mlflow, "wandb": _wandb}
