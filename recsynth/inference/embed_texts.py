@@ -39,5 +39,5 @@ def embed_texts(
         return {}
     spread = new.repartition(new.sparkSession.sparkContext.defaultParallelism, "content_hash")
     folder = night.models.parent / best.path
-    vectors = encoded(spread, folder, settings.batch_size, settings.threads)
+    vectors = encoded(spread, folder, settings)
     return {"item_embeddings": vectors.select(*ITEM_EMBEDDINGS.column_names)}

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from recsynth.inference.encoder import worker_device, worker_model
 from recsynth.model.champion import champion
 from recsynth.model.towers import EVENT_TYPES
-from recsynth.model.vectors import load_vectors, write_vectors
+from recsynth.model.vectors import load_vectors, rounded, write_vectors
 from recsynth.stage import Night
 from recsynth.tables.model import USER_EMBEDDINGS
 
@@ -40,7 +40,8 @@ def embed_users(
     of_queries = vectors.where("kind = 'query'").select(F.concat(F.lit("?"), "content_hash").alias("item_id"), "vector")
     keyed = of_items.select(F.concat(F.lit("="), "item_id").alias("item_id"), "vector").union(of_queries)
     path = write_vectors(keyed, night.work / "history_vectors")
-    folder, threads = str(night.models.parent / best.path), night.settings.inference.threads
+    settings = night.settings.inference
+    folder, threads, levels = str(night.models.parent / best.path), settings.threads, settings.vector_levels
     length = night.settings.training.history_length
 
     def pool(blocks: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -55,7 +56,7 @@ def embed_users(
                 with torch.no_grad():
                     pooled_BD = user(*places).float().cpu().numpy()
                 known = block[["cutoff", "user_id"]][is_known].reset_index(drop=True)
-                yield known.assign(vector=list(pooled_BD))
+                yield known.assign(vector=list(rounded(pooled_BD, levels)))
 
     pooled = _keys(every, length).mapInPandas(pool, "cutoff timestamp, user_id string, vector array<float>")
     return pooled.withColumn("model_version", F.lit(best.model_version)).select(*USER_EMBEDDINGS.column_names)

@@ -15,8 +15,10 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.types import ArrayType, FloatType
 
 from recsynth.faults import fault_point
+from recsynth.inference.settings import InferenceSettings
 from recsynth.model.folder import read_model
 from recsynth.model.towers import MatchModel
+from recsynth.model.vectors import rounded
 
 
 @lru_cache(maxsize=1)
@@ -38,16 +40,17 @@ def worker_device() -> torch.device:
     return torch.device(f"cuda:{partition % torch.cuda.device_count()}")
 
 
-def encoded(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> DataFrame:
+def encoded(texts: DataFrame, folder: Path, settings: InferenceSettings) -> DataFrame:
     """Add `vector` to rows with `text`: an Arrow UDF over batches, each sorted by length inside."""
-    path = str(folder)
+    path, size, threads, levels = str(folder), settings.batch_size, settings.threads, settings.vector_levels
 
     @pandas_udf(ArrayType(FloatType()))  # type: ignore[call-overload,untyped-decorator]
     def encode(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         model = worker_model(path, threads)
         for batch in batches:
             fault_point("udf.encode")
-            yield pd.Series(list(model.text.encode(batch.tolist(), batch_size)), index=batch.index)
+            vectors_MD = rounded(model.text.encode(batch.tolist(), size), levels)
+            yield pd.Series(list(vectors_MD), index=batch.index)
 
     vector: Column = encode(F.col("text"))
     return texts.withColumn("vector", vector)

@@ -15,3 +15,9 @@ class InferenceSettings(Section):
         20_000, ge=0, description="Most frequent queries that are encoded; the rest stand in no history."
     )
     threads: int = Field(1, ge=1, description="CPU threads of one Python worker; tasks run side by side.")
+    vector_levels: int = Field(
+        512,
+        ge=0,
+        description="Vectors are written in multiples of one over this: a quarter of the bytes for nothing that could "
+        "be measured (tests/benchmarks/README.md); 0: as they come.",
+    )

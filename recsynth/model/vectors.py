@@ -10,6 +10,21 @@ import pyarrow.dataset as ds
 from pyspark.sql import DataFrame
 
 
+def rounded(vectors_ND: np.ndarray, levels: int) -> np.ndarray:
+    """Each number as the nearest multiple of 1 / levels, as float32; as it is where levels is 0.
+
+    Numbers of unit vectors are small, so that few multiples occur and Parquet's dictionary needs a byte for each.
+
+    >>> rounded(np.array([0.26, -0.1]), 4).tolist()
+    [0.25, 0.0]
+    """
+    if not levels:
+        return vectors_ND.astype(np.float32, copy=False)
+    # Minus zero would be one more entry of the dictionary.
+    steps_ND: np.ndarray = (np.rint(vectors_ND * levels) / levels + 0.0).astype(np.float32)
+    return steps_ND
+
+
 def write_vectors(vectors: DataFrame, folder: Path) -> str:
     """Write rows (item_id, vector) as Parquet, to be read by load_vectors; returns the folder."""
     vectors.select("item_id", "vector").write.mode("overwrite").parquet(str(folder))

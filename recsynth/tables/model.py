@@ -33,7 +33,7 @@ ITEM_EMBEDDINGS = Table(
         column("model_version", "string", "the model"),
         column("kind", "string", "`item` or `query`: the tower's prefix", "kind in ('item', 'query')"),
         column("content_hash", "string", "sha256 of the text"),
-        column("vector", "array<float>", "unit length, embedding_size numbers"),
+        column("vector", "array<float>", "embedding_size numbers, of unit length but for inference.vector_levels"),
     ),
 )
 

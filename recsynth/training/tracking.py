@@ -29,7 +29,7 @@ def tracked(names: Sequence[str], folder: Path, run: str, params: Mapping[str, A
     settings of the training. Raises SettingsError where a tracker's package is not installed.
     """
     with ExitStack() as stack:
-        logs = [stack.enter_context(TRACKERS[name](folder / name, run, params)) for name in names]
+        logs = [stack.enter_context(TRACKERS[name](folder.resolve() / name, run, params)) for name in names]
 
         def log(step: int, figures: Mapping[str, float]) -> None:
             for each in logs:

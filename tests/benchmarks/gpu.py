@@ -174,6 +174,7 @@ def _spark(options: argparse.Namespace) -> list[str]:
     from pyspark.sql import SparkSession
 
     from recsynth.inference.encoder import encoded
+    from recsynth.inference.settings import InferenceSettings
     from recsynth.training.distributed import launch
 
     found: dict[str, bool] = {}
@@ -209,7 +210,8 @@ def _spark(options: argparse.Namespace) -> list[str]:
                   f"{time.monotonic() - started:.0f} s"] = figures["best"] > figures["before"] + 0.05  # fmt: skip
         texts = [f"red thing{i % 40}" for i in range(options.texts * 20)]
         rows = spark.createDataFrame([(i, t) for i, t in enumerate(texts)], "i int, text string").repartition(2)
-        collected = encoded(rows, out, 256, 1).orderBy("i").collect()
+        exact = InferenceSettings.model_validate({"batch_size": 256, "vector_levels": 0})
+        collected = encoded(rows, out, exact).orderBy("i").collect()
         vectors = np.array([r.vector for r in collected], np.float32)
         worst = float(np.abs(vectors - model.cpu().text.encode(texts)).max())
         found[f"pandas UDF against the CPU: {worst:.1e}"] = worst < 1e-4

@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 
 from recsynth.inference.embed_texts import embed_texts
 from recsynth.inference.embed_users import embed_users, padded
+from recsynth.inference.settings import InferenceSettings
 from recsynth.model.folder import write_model
 from recsynth.model.towers import EVENT_TYPES, MatchModel
+from recsynth.model.vectors import rounded
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, ITEM_TEXT, QUERY_ITEMS, WINDOW_HISTORIES
@@ -82,6 +84,10 @@ def embeddings(lake: Lake) -> list[dict[str, Any]]:
     return lake.encode()
 
 
+LEVELS = InferenceSettings.model_validate({}).vector_levels
+ROUNDING = 0.5 / LEVELS + 1e-5
+
+
 def texts(rows: list[dict[str, Any]], lake: Lake) -> dict[tuple[str, str], np.ndarray]:
     hashes = lake.spark.range(1).select(*(F.sha2(F.lit(q), 256).alias(q) for q in [*QUERIES, *WRITTEN])).first()
     assert hashes is not None
@@ -102,7 +108,10 @@ def test_each_text_is_encoded_once_and_of_the_queries_the_frequent_ones_and_thos
 def test_vectors_equal_plain_torch_chinese_included(embeddings: list[dict[str, Any]], lake: Lake) -> None:
     found = texts(embeddings, lake)
     wanted = lake.model.text.encode([text for _, text in found])
-    np.testing.assert_allclose(np.stack(list(found.values())), wanted, atol=1e-5)
+    vectors = np.stack(list(found.values()))
+    np.testing.assert_allclose(vectors, wanted, atol=ROUNDING)
+    # A multiple of 1 / 512 is exact in float32, and few of them occur: a byte each in Parquet's dictionary.
+    np.testing.assert_array_equal(vectors * LEVELS, np.rint(vectors * LEVELS))
     assert not np.allclose(found["item", "红色杯子"], found["item", "red thing1"], atol=1e-2)
 
 
@@ -144,7 +153,8 @@ def test_users_equal_the_plain_tower_and_who_is_unknown_has_no_row(
             torch.tensor([[EVENT_TYPES.index(event) for *_, event, _ in places]]),
             torch.tensor([[age for *_, age in places]]),
         )
-        np.testing.assert_allclose(found[key], plain[0].detach().numpy(), atol=1e-5)
+        np.testing.assert_allclose(found[key], plain[0].detach().numpy(), atol=ROUNDING)
+        np.testing.assert_array_equal(np.array(found[key]) * LEVELS, np.rint(np.array(found[key]) * LEVELS))
 
 
 def test_without_a_champion_nothing_is_encoded(lake: Lake) -> None:
@@ -159,3 +169,10 @@ def test_places_without_a_vector_are_left_out_and_the_rest_move_up() -> None:
     rows, types, ages = padded(block, {"=a": 7, "?q": 8}, 3)
     assert (rows.tolist(), types.tolist()) == ([[7, 8, 0], [0, 0, 0]], [[2, 1, 0], [0, 0, 0]])
     assert ages.tolist() == [[5.0, 3.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_vectors_come_as_they_are_where_that_is_asked_for() -> None:
+    exact = np.random.default_rng(1).normal(size=(20, 8)).astype(np.float32)
+    assert np.array_equal(rounded(exact, 0), exact)
+    assert np.abs(rounded(exact, 512) - exact).max() == pytest.approx(0.5 / 512, rel=0.05)
+    assert not np.signbit(rounded(np.array([-1e-9]), 512)).any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,30 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
     (path / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"expected weights as safetensors, found .*pytorch_model\.bin"):
         load_encoder(str(path))
+
+
+def test_code_that_a_folder_brings_is_refused_and_does_not_run(tmp_path: Path) -> None:
+    tiny_model(tmp_path / "encoder")
+    config = tmp_path / "encoder" / "config.json"
+    named = {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.Evil", "AutoTokenizer": ["evil.Evil", None]}
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"model_type": "evil", "auto_map": named}))
+    (tmp_path / "encoder" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ModelError, match="expected a folder or a cached model"):
+        load_encoder(str(tmp_path / "encoder"))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("dimensions", "layers"), [(6, 0), (0, 2), (8, 1)])
+def test_a_model_of_another_shape_is_read_as_it_was_written(tmp_path: Path, dimensions: int, layers: int) -> None:
+    model = tiny_model(tmp_path / "encoder", dimensions=dimensions, layers=layers)
+    if layers:
+        torch.nn.init.ones_(model.user.context.gate)  # type: ignore[union-attr]
+    write_model(model, tmp_path / "model", {})
+    again = read_model(tmp_path / "model")
+    assert again.text.encode(["red thing1"]) == pytest.approx(model.text.encode(["red thing1"]), abs=1e-6)
+    size = dimensions or model.text.hidden_size
+    history = torch.randn(2, 5, size), torch.full((2, 5), 5), torch.ones(2, 5)
+    assert again.user(*history).detach().numpy() == pytest.approx(model.user(*history).detach().numpy(), abs=1e-6)
 
 
 def test_half_precision_weights_learn_in_single(tmp_path: Path) -> None:

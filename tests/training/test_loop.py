@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from recsynth.training.loop import Trainer
+from recsynth.training.process import starting_model
 from recsynth.training.sampling import Sample
 from recsynth.training.shards import Batch, sampled_positives
-from tests.training.planted import batches, gradient_of, pair, run_until_killed, trainer
+from tests.model.tiny import write_encoder
+from tests.training.planted import batches, gradient_of, pair, quick, run_until_killed, trainer, write_planted
 
 
 @pytest.mark.parametrize(
@@ -173,3 +175,29 @@ def test_sampled_items_are_positives_and_hidden_from_the_history() -> None:
     # User 1's last place is padding: it is item 0 by number only.
     assert positives_BM.tolist() == [[1.0, 1.0], [0.0, 0.0]]
     assert hidden_BL.tolist() == [[True, True, True], [False, False, False]]
+
+
+# Principal components alone tell the colours better than all the numbers do: less is left to learn.
+@pytest.mark.parametrize(
+    ("settings", "gain"), [({"dimensions": 8}, 0.01), ({"user_layers": 1}, 0.05), ({"masked_steps": 5}, 0.05)]
+)
+def test_a_model_of_another_shape_learns_the_planted_taste(
+    tmp_path: Path, settings: dict[str, object], gain: float
+) -> None:
+    made = trainer(tmp_path, **settings)
+    progress = made.run(tmp_path / "checkpoints")
+    assert progress.best > progress.before + gain
+    assert made.validate() == pytest.approx(progress.best, abs=1e-6)
+
+
+def test_the_shape_of_a_new_model_is_the_settings(tmp_path: Path) -> None:
+    shards, encoder = write_planted(tmp_path / "shards"), write_encoder(tmp_path / "encoder")
+    plain = starting_model("", shards, quick(encoder=encoder))
+    assert (plain.text.embedding_size, plain.user.context) == (plain.text.hidden_size, None)
+    other = starting_model("", shards, quick(encoder=encoder, dimensions=8, user_layers=2, history_length=7))
+    assert other.text.embedding_size == 8
+    assert other.user.context is not None
+    assert len(other.user.context.layers.layers) == 2
+    assert other.user.context.places.num_embeddings == 7
+    # The projection has begun with the catalogue's principal components, no longer with the first axes.
+    assert not torch.equal(other.text.projection_HD, torch.eye(*other.text.projection_HD.shape))  # type: ignore[union-attr, arg-type]
