@@ -90,7 +90,9 @@ def _wandb(folder: Path, run: str, params: Mapping[str, Any]) -> Iterator[Log]:
     mode: Any = os.environ.get("WANDB_MODE", "offline")
     made = wandb.init(project="recsynth", name=run, dir=str(folder), mode=mode, config=dict(params))
     try:
-        yield lambda step, figures: made.log(dict(figures), step=step)
+        # Masked words and the steps after them both count from one: its own count must not go back.
+        made.define_metric("*", step_metric="step")
+        yield lambda step, figures: made.log({**figures, "step": step})
     finally:
         made.finish()
 
