@@ -54,6 +54,7 @@ class Trainer:
         self.model, self.folder, self.settings, self.seed = model.to(device()), folder, settings, seed
         self.rank, self.world_size = rank(), world_size()
         self.texts = read_texts(folder)
+        model.text.remember_tokens()
         self.labels, self.wanted = read_labels(folder, settings.history_length, VALIDATION_USERS)
         self.progress = Progress(heads_done=settings.head_steps == 0)
         self.report: Callable[[int, float], None] | None = None

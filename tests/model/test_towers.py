@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +54,23 @@ def test_texts_become_unit_vectors_in_their_own_order(tmp_path: Path) -> None:
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     alone = np.concatenate([model.text.encode([t]) for t in texts])
     assert together == pytest.approx(alone, abs=1e-5)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_remembered_tokens_are_those_of_the_tokenizer_and_are_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    tower = tiny_model(tmp_path).text
+    tower.tokenizer.padding_side = side
+    texts = ["red thing1", "红色茶杯", "", "blue " * 500, "gold", "gold"]
+    plain = tower.encode(texts)
+    expected = tower._tokens(texts)
+    tower.remember_tokens()
+    assert tower.encode(texts) == pytest.approx(plain, abs=1e-6)
+    found = tower._known_tokens(texts)
+    assert all(torch.equal(found[name], expected[name]) for name in ("input_ids", "attention_mask"))
+    monkeypatch.setattr(tower, "tokenizer", SimpleNamespace(pad_token_id=0, padding_side=side))
+    assert tower.encode(texts[::-1]) == pytest.approx(plain[::-1], abs=1e-6)
 
 
 def test_chinese_texts_differ_by_what_they_say(tmp_path: Path) -> None:
