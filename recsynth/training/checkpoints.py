@@ -71,6 +71,12 @@ class Checkpoints:
             log.warning("checkpoint %s: not whole or of another training, not used", marks.stem)
         return None
 
+    def drop_after(self, step: int) -> None:
+        """Remove what was passed over to go on from this step, so that it is the last."""
+        for path in self.folder.iterdir():
+            if path.stem.isdigit() and int(path.stem) > step:
+                path.unlink()
+
     def clear(self) -> None:
         """Remove what an earlier training left; without marks its weights are never read."""
         for path in [*self.folder.glob("*.json"), *self.folder.glob("*.safetensors"), *self.folder.glob("*.part")]:

@@ -109,6 +109,9 @@ class Trainer:
         # Nobody may clear the folder that another still reads.
         self._wait()
         if resumed is not None:
+            if self.rank == 0:
+                self.checkpoints.drop_after(resumed.step)
+            self._wait()
             self.progress = resumed
             self._load(self.checkpoints.path(resumed.step))
             self.adaptation.recall()

@@ -49,6 +49,11 @@ def test_the_one_before_is_used(tmp_path: Path, damage: str) -> None:
     else:
         marks.write_text(json.dumps(json.loads(marks.read_text()) | {"identity": "that"}))
     assert checkpoints.resume() == Progress(step=10, best_step=10, best=0.5)
+    checkpoints.drop_after(10)
+    assert checkpoints.last() == checkpoints.path(10)
+    assert steps(tmp_path) == [10]
+    checkpoints.save(torch.nn.Linear(2, 2), Progress(step=30, best_step=30))
+    assert steps(tmp_path) == [10, 30]
 
 
 def test_a_damaged_best_is_no_place_to_go_on_from(tmp_path: Path) -> None:
