@@ -40,14 +40,14 @@ class TextTower(nn.Module):
             raise ModelError(f"dimensions: expected at most the encoder's {self.hidden_size}, found {dimensions}")
         self.embedding_size = dimensions or self.hidden_size
         # Sentence encoders put all of a shop's texts into one corner; what they share tells nothing apart.
-        self.is_remembering, self.remembered = False, dict[str, np.ndarray]()
+        self.remembered: dict[str, np.ndarray] | None = None
         # Named by what it was before there was a projection: folders of earlier nights hold it.
         self.mean_D = nn.Buffer(torch.zeros(self.hidden_size))
         self.projection_HD = nn.Parameter(torch.eye(self.hidden_size, dimensions)) if dimensions else None
 
     def pooled(self, texts: Sequence[str]) -> Tensor:
         """Mean token states (M, H), neither centred nor normalised."""
-        tokens = self._known_tokens(texts) if self.is_remembering else self._tokens(texts)
+        tokens = self._tokens(texts) if self.remembered is None else self._known_tokens(texts, self.remembered)
         states_MTH = self.encoder(**tokens).last_hidden_state
         mask_MT1 = tokens["attention_mask"].unsqueeze(-1).to(states_MTH.dtype)
         pooled_MH: Tensor = (states_MTH * mask_MT1).sum(1) / mask_MT1.sum(1)
@@ -55,7 +55,7 @@ class TextTower(nn.Module):
 
     def remember_tokens(self) -> None:
         """From now on split each text into tokens once: for training, which reads the same texts again and again."""
-        self.is_remembering = True
+        self.remembered = {}
 
     def _tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
         tokens = self.tokenizer(
@@ -63,13 +63,13 @@ class TextTower(nn.Module):
         )
         return {name: value.to(self.mean_D.device) for name, value in tokens.items()}
 
-    def _known_tokens(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """As `_tokens`, of texts that were split before but for the new ones."""
-        new = [t for t in dict.fromkeys(texts) if t not in self.remembered]
+    def _known_tokens(self, texts: Sequence[str], remembered: dict[str, np.ndarray]) -> dict[str, Tensor]:
+        """As `_tokens`, of texts that were split before but for the new ones, which are remembered now."""
+        new = [t for t in dict.fromkeys(texts) if t not in remembered]
         if new:
             found = self.tokenizer(new, truncation=True, max_length=self.max_tokens)["input_ids"]
-            self.remembered.update((text, np.array(ids, np.int32)) for text, ids in zip(new, found, strict=True))
-        rows = [self.remembered[t] for t in texts]
+            remembered.update((text, np.array(ids, np.int32)) for text, ids in zip(new, found, strict=True))
+        rows = [remembered[t] for t in texts]
         ids_MT = np.full((len(rows), max(map(len, rows))), self.tokenizer.pad_token_id, np.int64)
         mask_MT = np.zeros(ids_MT.shape, np.int64)
         for number, ids in enumerate(rows):

@@ -14,7 +14,7 @@ from recsynth.section import Section
 from recsynth.training.settings import TrainingSettings
 
 # They say where and how long training runs, not what it learns.
-OF_THE_MACHINE = frozenset({"enabled", "max_minutes", "min_users", "processes", "local_mode", "use_gpu"})
+OF_THE_MACHINE = frozenset({"enabled", "max_minutes", "min_users", "processes", "local_mode", "use_gpu", "tracking"})
 # A champion has these built in: training goes on from it whatever they say.
 OF_THE_MODEL = frozenset({"encoder", "max_tokens", "dropout", "dimensions", "user_layers"})
 

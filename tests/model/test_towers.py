@@ -67,7 +67,7 @@ def test_remembered_tokens_are_those_of_the_tokenizer_and_are_made_once(
     expected = tower._tokens(texts)
     tower.remember_tokens()
     assert tower.encode(texts) == pytest.approx(plain, abs=1e-6)
-    found = tower._known_tokens(texts)
+    found = tower._known_tokens(texts, {})
     assert all(torch.equal(found[name], expected[name]) for name in ("input_ids", "attention_mask"))
     monkeypatch.setattr(tower, "tokenizer", SimpleNamespace(pad_token_id=0, padding_side=side))
     assert tower.encode(texts[::-1]) == pytest.approx(plain[::-1], abs=1e-6)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from recsynth.errors import ModelError
+from recsynth.errors import ModelError, SettingsError
 from recsynth.model.folder import check_folder, read_card, write_model
 from recsynth.training.distributed import launch
 from recsynth.training.process import choose_device
@@ -95,3 +95,11 @@ def test_a_gpu_that_is_not_there_is_one_clear_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ModelError, match=r"training\.use_gpu: expected a GPU that torch can use, found none"):
         choose_device(True)
+
+
+@pytest.mark.parametrize("local_mode", [True, False])
+def test_gpus_that_spark_was_not_told_of_are_one_clear_error(
+    spark: SparkSession, tmp_path: Path, local_mode: bool
+) -> None:
+    with pytest.raises(SettingsError, match=r"training\.use_gpu: expected GPUs that Spark was told of, found: "):
+        launch(tmp_path, tmp_path / "out", "", quick(use_gpu=True, local_mode=local_mode), seed=3)
