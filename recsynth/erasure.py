@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from recsynth.errors import ErasureError, InputError
 from recsynth.ledger import Ledger
-from recsynth.mapping import mapped, normalised, text
+from recsynth.mapping import mapped, normalised, text, with_known_names
 from recsynth.nightly import page
 from recsynth.rollback import uncrown
 from recsynth.scan import Found, scan, whole_words
@@ -30,7 +30,7 @@ from recsynth.source import PATH
 from recsynth.stage import Night
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES, Table
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.gold import QUERY_ITEMS
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, PUBLISHED
@@ -160,7 +160,7 @@ def _landed(store: Store, settings: Settings, ids: DataFrame) -> DataFrame:
     if lost:
         raise InputError(f"source {', '.join(sorted(lost))}", "every source that ever landed in the settings", "none")
     parts = [store.spark.createDataFrame([], f"{USER} string, source string, file_id string, raw string")]
-    for source in settings.sources:
+    for source in with_known_names(settings.sources, store.read(COLUMN_CHANGES)):
         if USER in source.columns:
             rows = store.read(ROWS).where(F.col("source") == source.name)
             read = mapped(rows.join(F.broadcast(files.drop("source")), "file_id"), source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -15,10 +17,11 @@ LED_TO = ("click", "cart", "purchase")
 def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
     """Give each row of bronze.rows the source's mapped columns as `m_<column>` and `failed_filter`.
 
-    A column that the row's file lacks is null.
+    A column that the row's file lacks is null; one that it has under an alias is read there.
     """
-    named = sorted({n for sql in source.expressions for n in references(sql, f"source {source.name}")} - {PATH})
-    rows = rows.select("file_id", "source", "raw", "fields", PATH, *(F.col("fields")[n].alias(n) for n in named))
+    named = sorted(read_columns(source))
+    fields = {n: F.coalesce(*(F.col("fields")[k] for k in (n, *source.aliases.get(n, ())))) for n in named}
+    rows = rows.select("file_id", "source", "raw", "fields", PATH, *(v.alias(n) for n, v in fields.items()))
     failed = [F.when(~F.coalesce(F.expr(sql), F.lit(False)), F.lit(name)) for name, sql in source.filters.items()]
     return rows.select(
         "file_id", "source", "raw", F.col("fields").isNull().alias("is_malformed"),
@@ -26,6 +29,25 @@ def mapped(rows: DataFrame, source: SourceSettings) -> DataFrame:
         *(F.expr(sql).alias(f"m_{c}") for c, sql in source.columns.items()),
         *(F.expr(sql).alias(f"i_{c}") for c, sql in source.item_columns.items()),
     )  # fmt: skip
+
+
+def read_columns(source: SourceSettings) -> set[str]:
+    """The source's own columns that its expressions read, by the names that these use."""
+    return {n for sql in source.expressions for n in references(sql, f"source {source.name}")} - {PATH}
+
+
+def with_known_names(sources: Sequence[SourceSettings], column_changes: DataFrame) -> list[SourceSettings]:
+    """The sources, with the names under which columns came in later files among their aliases.
+
+    Bound on the driver: columns that were ever renamed.
+    """
+    renamed = column_changes.where("change = 'renamed'").select("source", "column", "found").distinct().collect()
+    found: dict[str, dict[str, list[str]]] = {s.name: {k: [*v] for k, v in s.aliases.items()} for s in sources}
+    for row in sorted(renamed):
+        names = found.get(row.source, {}).setdefault(row.column, [])
+        if row.found not in names:
+            names.append(row.found)
+    return [s.model_copy(update={"aliases": found[s.name]}) for s in sources]
 
 
 def text(name: str) -> Column:

@@ -47,12 +47,18 @@ ALL_NIGHTS = frozenset({"model.models"})
 ALL_CLASSIFIERS = frozenset({"model.classifiers"})
 
 STAGES: tuple[Stage, ...] = (
-    Stage("land", ("bronze.landed_files", "bronze.rows"), ("bronze.landed_files", "bronze.rows"), land),
+    Stage(
+        "land",
+        ("bronze.landed_files", "bronze.rows", "bronze.column_changes"),
+        ("bronze.landed_files", "bronze.rows", "bronze.column_changes"),
+        land,
+    ),
     Stage(
         "clean",
         (
             "bronze.rows",
             "bronze.landed_files",
+            "bronze.column_changes",
             "silver.cleaned_files",
             "silver.events",
             "silver.item_records",

@@ -63,6 +63,7 @@ format = "csv"
 path = "orders/*.csv"            # a glob below paths.landing
 time_zone = "Europe/London"      # of times without an offset
 optional = ["Voucher"]           # a file may lack this column; it reads as null
+drift = { renamed = "evolve", retyped = "quarantine" }
 
 [sources.columns]
 user_id = "CustomerID"
@@ -98,6 +99,9 @@ title = "Description"
 - `_path` in an expression is the file's path below the landing folder: `regexp_extract(_path, '([0-9-]{10})', 1)`.
 - CSV and Parquet files must have every column that an expression names, unless `optional` lists it; else the run ends
   with exit code 3 before anything is written. A JSON Lines row says its own fields, and those it lacks are null.
+- `aliases` gives a column its other names: `aliases = { UnitPrice = ["Price"] }`. `[sources.drift]` says what becomes
+  of a file whose columns are new, missing, renamed, retyped or reordered against the files before; each change is
+  written to `bronze.column_changes` and told in the page of the night.
 - `format = "delta"` takes an absolute folder and `format = "table"` a catalogue name in `path`; each night lands the
   rows that are new since the last.
 - `ts` is ISO 8601 unless `time_format` gives a Spark datetime pattern. An offset in the text wins over `time_zone`.
@@ -157,7 +161,8 @@ def page() -> str:
     for word, text in words.items():
         head = head.replace(f"<{word}>", text)
     sections: list[tuple[str, type[Section]]] = [*_sections(Settings, "")]
-    sections += [(f"[{name}]", section) for section, name in ENTRIES.items()]
+    for section, name in ENTRIES.items():
+        sections += [(f"[{name}]", section), *list(_sections(section, name))[1:]]
     return "\n".join([head, *(_section(name, section) for name, section in sections)])
 
 

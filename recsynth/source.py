@@ -31,6 +31,37 @@ REQUIRED = {
 }  # fmt: skip
 COLUMNS = {"events": EventColumn, "items": ItemColumn, "tickets": TicketColumn, "policies": PolicyColumn}
 
+Policy = Literal["refuse", "evolve", "ignore", "quarantine"]
+
+
+class DriftSettings(Section):
+    """What happens to a file whose columns are not those of the files before.
+
+    `refuse`: the run ends with exit code 3, nothing lands. `evolve`: it lands, the change is written to
+    bronze.column_changes, and later files are compared with the new form. `ignore`: it lands, nothing is written, later
+    files are compared with the old form. `quarantine`: it lands, the change is written, and its rows are set aside as
+    `schema: <change> <column>` until the policy is another one and `jobs/replay.py` is run. A column that no expression
+    reads is never missing, renamed or retyped to any harm: there `refuse` and `quarantine` mean `evolve`.
+    """
+
+    new: Policy = Field("evolve", description="A column that no file had before.")
+    missing: Policy | None = Field(
+        None,
+        description="A column is gone, and `optional` does not list it; with `evolve` and `ignore` it reads as null. "
+        "Left out: `refuse`, but for JSON Lines, where a row says its own fields, `ignore`.",
+    )
+    renamed: Policy = Field(
+        "refuse",
+        description="A column is gone and a new one is spelled alike but for case and punctuation; with `evolve` it is "
+        "read under its old name. Another spelling is a missing and a new column, and `aliases` makes them one.",
+    )
+    retyped: Policy = Field(
+        "evolve",
+        description="A column of numbers, times or truth values holds something else: in Parquet and tables as "
+        "declared, in text as the first megabyte of the file reads. Rows that can't be parsed are set aside anyway.",
+    )
+    reordered: Policy = Field("evolve", description="The same columns in another order; they are read by name.")
+
 
 class SourceSettings(Section):
     """One kind of file or table that a shop delivers, and the mapping from its columns to ours."""
@@ -61,6 +92,13 @@ class SourceSettings(Section):
         default_factory=list,
         description="Columns that a file may lack; they read as null. Every other column named above is required.",
     )
+    aliases: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Column named above to other names that it has in some files, the first that is there counts.",
+    )
+    drift: DriftSettings = Field(
+        default_factory=DriftSettings, description="Files whose columns are not those of the files before."
+    )
 
     @model_validator(mode="after")
     def _maps_what_is_required(self) -> Self:
@@ -74,6 +112,13 @@ class SourceSettings(Section):
             known = ", ".join(get_args(COLUMNS[self.kind]))
             raise ValueError(f"source {self.name}: expected columns of {self.kind} ({known}), found {strange[0]}")
         return self
+
+    def policy(self, change: str) -> Policy:
+        """What happens to a file with this change of a column that is read: a field of `drift`."""
+        if change == "missing" and self.drift.missing is None:
+            return "ignore" if self.format == "jsonl" else "refuse"
+        policy: Policy = getattr(self.drift, change)
+        return policy
 
     @property
     def expressions(self) -> list[str]:

@@ -76,6 +76,8 @@ ROWS: dict[str, dict[str, Any]] = {
                    "outcome": "failed", "said": "too old", "measured": "{}", "past": [], "profile": {}},
     "silver.quarantine": {"file_id": "f", "row_hash": "h", "source": "orders", "raw": "{}", "reason": "missing user_id",
                           "first_seen": AT, "copies": 2},
+    "bronze.column_changes": {"file_id": "f", "source": "orders", "column": "price", "change": "retyped",
+                              "was": "number", "found": "text", "policy": "evolve", "place": 0, "landed_at": AT},
 }  # fmt: skip
 EMPTY = (
     "gold.histories", "gold.query_items", "synthesis.synthetic_queries", "rank.candidates", "rank.features",
@@ -259,4 +261,4 @@ def test_the_queries_from_sql(spark: SparkSession, lake: Store) -> None:
     statements = code.replace("`/data/lake/", f"`{lake.lake}/").split(";")
     results: list[DataFrame] = [spark.sql(one) for one in statements if one.strip()]
     assert [(r.user_id, r.title) for r in results[1].collect()] == [("u", "RED MUG")]
-    assert [result.count() for result in results[2:]] == [1] * 14
+    assert [result.count() for result in results[2:]] == [1] * 15

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.bronze.readers import header_of, read_files, table_rows
+from recsynth.bronze.columns import UNKNOWN, Form, kinds_of, kinds_of_table
+from recsynth.bronze.drift import MOST_COLUMNS, judged, known_of
+from recsynth.bronze.readers import read_files, table_rows
 from recsynth.errors import InputError
-from recsynth.expressions import references
-from recsynth.source import PATH, SourceSettings
+from recsynth.source import SourceSettings
 from recsynth.stage import Frames, Night
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +28,13 @@ LOCAL_FORMATS = ("csv", "jsonl", "parquet")
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file that has not landed yet: where it lies, its content's sha256 and its column names."""
+    """A file that has not landed yet: where it lies, its content's sha256 and its columns with their kinds."""
 
     source: str
     path: str
     relative: str
     sha256: str
-    header: tuple[str, ...]
+    kinds: dict[str, str]
 
     @property
     def file_id(self) -> str:
@@ -41,13 +42,21 @@ class LandingFile:
         return hashlib.sha256(f"{self.source}/{self.sha256}".encode()).hexdigest()
 
 
-def land(landed_files: DataFrame, rows: DataFrame, night: Night) -> Frames:
+@dataclass(frozen=True)
+class Batch:
+    """What a source has new: rows (file_id, source, path, sha256, raw, fields), and the form of each file in order."""
+
+    rows: DataFrame
+    forms: Sequence[Form]
+
+
+def land(landed_files: DataFrame, rows: DataFrame, column_changes: DataFrame, night: Night) -> Frames:
     """Read what is new in the landing folder; nothing where nothing is.
 
-    Reads bronze.landed_files (and bronze.rows for tables); writes both. A file is new if no file of its
-    source with the same content has landed. A Delta or catalogue table lands the rows that it has more
+    Reads bronze.landed_files, bronze.column_changes (and bronze.rows for tables); writes all three. A file is new if
+    no file of its source with the same content has landed. A Delta or catalogue table lands the rows that it has more
     than bronze holds of it (exceptAll on their text), so that appended rows land once.
-    Raises InputError before anything is written: no folder, no file, no CSV, a column that is missing.
+    Raises InputError before anything is written: no folder, no file, no CSV, columns that `sources.drift` refuses.
     """
     spark = landed_files.sparkSession
     known = {(r.source, r.sha256) for r in landed_files.select("source", "sha256").collect()}  # one row a file
@@ -59,25 +68,60 @@ def land(landed_files: DataFrame, rows: DataFrame, night: Night) -> Frames:
     ]  # fmt: skip
     if not batches:
         return {}
-    landed = reduce(DataFrame.unionByName, batches)
-    counted = landed.groupBy("file_id", "source", "path", "sha256").agg(F.count("raw").alias("rows"))
+    landed = reduce(DataFrame.unionByName, [b.rows for b in batches])
+    # One more than may be is enough to tell that a file has too many.
+    by_lines = F.col("source").isin([s.name for s in night.settings.sources if s.format == "jsonl"])
+    named = F.collect_set(F.when(by_lines, F.map_keys("fields")))
+    keys = F.slice(F.array_distinct(F.flatten(named)), 1, MOST_COLUMNS + 1)
+    counted = landed.groupBy("file_id", "source", "path", "sha256").agg(
+        F.count("raw").alias("rows"), keys.alias("keys")
+    )
+    counted = counted.persist()
+    forms = [form for batch in batches for form in batch.forms]
+    changes = list(_changes(forms, column_changes, counted, night))
     files = counted.withColumn("landed_at", F.lit(night.started_at))
-    data = landed.where("raw is not null")
-    return {"rows": data.select(*ROWS.column_names), "landed_files": files.select(*LANDED_FILES.column_names)}
+    result = {
+        "rows": landed.where("raw is not null").select(*ROWS.column_names),
+        "landed_files": files.select(*LANDED_FILES.column_names),
+    }
+    if changes:
+        result["column_changes"] = spark.createDataFrame(changes, COLUMN_CHANGES.schema)
+    return result
 
 
-def _new_files(
-    spark: SparkSession, source: SourceSettings, night: Night, known: set[tuple[str, str]]
-) -> DataFrame | None:
-    """Rows (file_id, source, path, sha256, raw, fields) of new files; raw is null for a file without rows."""
+def _changes(
+    forms: Sequence[Form], column_changes: DataFrame, counted: DataFrame, night: Night
+) -> Iterator[tuple[object, ...]]:
+    """Rows of bronze.column_changes, file by file. Bound on the driver: a row a change, a row a file of JSON Lines."""
+    before = column_changes.orderBy("landed_at", "place").collect()
+    sources = {s.name: s for s in night.settings.sources}
+    known = {name: known_of(source, before) for name, source in sources.items()}
+    said = {r.file_id: r["keys"] for r in counted.where("size(keys) > 0").select("file_id", "keys").collect()}
+    place = 0
+    for form in forms:
+        source = sources[form.source]
+        if source.format == "jsonl":
+            kinds = {key: form.kinds.get(key, UNKNOWN) for key in sorted(said.get(form.file_id, ()))}
+            form = Form(form.file_id, form.source, form.where, kinds)
+        for change, policy in judged(form, source, known[source.name]) if form.kinds else ():
+            told = (change.column, change.change, change.was, change.found, policy)
+            yield (form.file_id, form.source, *told, place, night.started_at)
+            place += 1
+
+
+def _new_files(spark: SparkSession, source: SourceSettings, night: Night, known: set[tuple[str, str]]) -> Batch | None:
+    """New files of a source; `raw` is null for a file without rows."""
     found = _listed(source, Path(night.settings.paths.landing), known)
     if not found:
         return None
     log.info("%s: %d new files", source.name, len(found))
     columns = "file string, file_id string, source string, path string, sha256 string"
     files = spark.createDataFrame([(f.path, f.file_id, f.source, f.relative, f.sha256) for f in found], columns)
-    rows = read_files(spark, source, {f.path: f.header for f in found}).withColumnRenamed("path", "file")
-    return files.join(rows, on="file", how="left").drop("file")
+    # A row of JSON Lines says its own fields.
+    headers = {f.path: () if source.format == "jsonl" else tuple(f.kinds) for f in found}
+    rows = read_files(spark, source, headers).withColumnRenamed("path", "file")
+    forms = [Form(f.file_id, f.source, f.path, f.kinds) for f in found]
+    return Batch(files.join(rows, on="file", how="left").drop("file"), forms)
 
 
 def _listed(source: SourceSettings, landing: Path, known: set[tuple[str, str]]) -> list[LandingFile]:
@@ -92,42 +136,12 @@ def _listed(source: SourceSettings, landing: Path, known: set[tuple[str, str]]) 
         if (source.name, sha256) in known:
             continue
         relative = str(path.relative_to(landing))
-        file = LandingFile(source.name, str(path.resolve()), relative, sha256, _header(path, source))
+        file = LandingFile(source.name, str(path.resolve()), relative, sha256, kinds_of(path, source))
         found.setdefault(file.file_id, file)
     return list(found.values())
 
 
-def _header(path: Path, source: SourceSettings) -> tuple[str, ...]:
-    """The file's columns, none for JSON Lines, where each row says its own; refuses a file that lacks one."""
-    if source.format == "jsonl":
-        with path.open("rb") as file:
-            if b"\0" in file.read(65_536):
-                raise InputError(str(path), "JSON Lines", "binary content")
-        return ()
-    if source.format == "parquet":
-        try:
-            header = tuple(pq.read_schema(path).names)
-        except (OSError, ValueError) as error:
-            raise InputError(str(path), "a Parquet file", str(error).splitlines()[0]) from error
-    else:
-        header = header_of(str(path), source)
-    _check_columns(str(path), source, header)
-    return header
-
-
-def _check_columns(where: str, source: SourceSettings, header: tuple[str, ...]) -> None:
-    missing = sorted(_references(source) - set(header) - set(source.optional) - {PATH})
-    if missing:
-        raise InputError(
-            where, f"the columns {', '.join(missing)} (delimiter {source.delimiter!r})", ", ".join(header)[:200]
-        )
-
-
-def _references(source: SourceSettings) -> set[str]:
-    return {name for text in source.expressions for name in references(text, f"source {source.name}")}
-
-
-def _new_rows(spark: SparkSession, source: SourceSettings, rows: DataFrame) -> DataFrame | None:
+def _new_rows(spark: SparkSession, source: SourceSettings, rows: DataFrame) -> Batch | None:
     """The rows of a Delta or catalogue table that bronze does not hold yet, as one landed file."""
     try:
         table = spark.table(source.path) if source.format == "table" else spark.read.format("delta").load(source.path)
@@ -135,7 +149,6 @@ def _new_rows(spark: SparkSession, source: SourceSettings, rows: DataFrame) -> D
         raise InputError(
             f"source {source.name}", f"a {source.format} at {source.path}", str(error).splitlines()[0]
         ) from error
-    _check_columns(source.path, source, tuple(table.columns))
     have = rows.where(F.col("source") == source.name)
     raw = table_rows(table, source.path)
     fresh = raw.select("raw").exceptAll(have.select("raw"))
@@ -145,10 +158,11 @@ def _new_rows(spark: SparkSession, source: SourceSettings, rows: DataFrame) -> D
     sha256 = hashlib.sha256(f"{source.path}/{digest.n}/{digest.h}".encode()).hexdigest()
     file_id = hashlib.sha256(f"{source.name}/{sha256}".encode()).hexdigest()
     fields = F.from_json("raw", "map<string,string>")
-    return fresh.select(
+    landed = fresh.select(
         F.lit(file_id).alias("file_id"), F.lit(source.name).alias("source"), F.lit(source.path).alias("path"),
         F.lit(sha256).alias("sha256"), "raw", fields.alias("fields"),
     )  # fmt: skip
+    return Batch(landed, [Form(file_id, source.name, source.path, kinds_of_table(table.schema))])
 
 
 def _sha256(path: Path) -> str:

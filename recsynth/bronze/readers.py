@@ -31,7 +31,7 @@ def read_files(spark: SparkSession, source: SourceSettings, headers: dict[str, t
 def header_of(path: str, source: SourceSettings) -> tuple[str, ...]:
     """The column names in a CSV file's first line.
 
-    Raises InputError if the file is empty, is no text, or lacks the delimiter.
+    Raises InputError if the file is empty, is no text, or names a column twice.
     """
     with open(path, "rb") as file:
         start = file.read(SAMPLE_BYTES)
@@ -43,7 +43,11 @@ def header_of(path: str, source: SourceSettings) -> tuple[str, ...]:
         raise InputError(path, f"text in {source.encoding}", str(error)) from error
     if not line:
         raise InputError(path, "a header line", "an empty file")
-    return tuple(name.strip().strip('"') for name in line.split(source.delimiter))
+    names = tuple(name.strip().strip('"') for name in line.split(source.delimiter))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(path, "each column once", f"{', '.join(twice)} twice")
+    return names
 
 
 def table_rows(rows: DataFrame, path: str) -> DataFrame:

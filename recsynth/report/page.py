@@ -27,7 +27,7 @@ from recsynth.report.synthesis import other_words, synthesis, written
 from recsynth.stage import Night
 from recsynth.untrusted import visible
 
-POINTS, REASONS, RAW_CHARS = 2_000, 20, 160
+POINTS, REASONS, CHANGED, RAW_CHARS = 2_000, 20, 20, 160
 CALIBRATION = ("expected_calibration_error", "probability_predicted", "probability_observed")
 SOURCE_RECALL, FOUND_ALONE = "recall@100", "found_alone"
 OURS, VIEWS = "recsynth", ("all", "new", "cold_items", "strangers")
@@ -70,7 +70,7 @@ def _shown(value: Any) -> Any:
 
 
 def _input(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, Any]:
-    """Rows by source and fate, reasons of quarantine with a row of each, events by day and type."""
+    """Rows by source and fate, reasons of quarantine with a row of each, changed columns, events by day and type."""
     account = metrics[metrics["stage"] == "account"]
     fates = account.pivot_table(index="segment", columns="metric", values="value", aggfunc="sum").reset_index()
     counted = (
@@ -82,10 +82,16 @@ def _input(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, 
     by_day = tables["events"].groupBy("event_date", "event_type").count().toPandas()  # bound: days * types
     daily = by_day.pivot_table(index="event_date", columns="event_type", values="count", aggfunc="sum").fillna(0)
     most = daily.sum().nlargest(5).index
+    # Where a new column stands says nothing about it.
+    was = F.when(~F.col("change").isin("new", "renamed"), F.col("was"))
+    changed = tables["column_changes"].where("change <> 'first'").orderBy(F.desc("landed_at"), F.desc("place"))
+    told = changed.select("source", "column", "change", was.alias("was"), "found", "policy",
+                          F.to_date("landed_at").alias("day")).limit(CHANGED)  # fmt: skip
     return {
         "fates": fates.to_dict("records"),
         "reasons": _plot(plots.bars, reasons["reason"], reasons["n"], "rows") if len(reasons) else None,
         "set_aside": reasons.to_dict("records"),
+        "changed": [r.asDict() for r in told.collect()],
         "daily": _plot(plots.lines, daily[most].reset_index(), "event_date", "events a day") if len(daily) else None,
     }
 

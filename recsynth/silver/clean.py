@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.mapping import mapped, text
+from recsynth.mapping import mapped, text, with_known_names
 from recsynth.silver.activity import with_activity
 from recsynth.silver.records import item_rows, merged_records, sightings
-from recsynth.silver.rules import typed_events
+from recsynth.silver.rules import MALFORMED, typed_events
 from recsynth.silver.tickets import merged_policies, merged_tickets, policy_rows, ticket_rows
-from recsynth.source import PATH, SourceSettings
+from recsynth.source import PATH, DriftSettings, SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, QUARANTINE
 
 
 def clean(
-    rows: DataFrame, landed_files: DataFrame, cleaned_files: DataFrame, events: DataFrame, item_records: DataFrame,
-    tickets: DataFrame, policies: DataFrame, night: Night,
+    rows: DataFrame, landed_files: DataFrame, column_changes: DataFrame, cleaned_files: DataFrame, events: DataFrame,
+    item_records: DataFrame, tickets: DataFrame, policies: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Clean the files that are not cleaned yet; nothing where there is none.
 
-    Reads bronze.rows, bronze.landed_files and, to join the new rows to them, silver.cleaned_files,
-    silver.events, silver.item_records, silver.tickets and silver.policies of all time; writes silver.events
-    (days that were touched, whole), silver.item_records, silver.tickets, silver.policies, silver.quarantine and
-    silver.cleaned_files. Every landed row is counted in the `copies` of exactly one row: of the table of its
-    source's kind, or of quarantine.
+    Reads bronze.rows, bronze.landed_files, bronze.column_changes and, to join the new rows to them,
+    silver.cleaned_files, silver.events, silver.item_records, silver.tickets and silver.policies of all time; writes
+    silver.events (days that were touched, whole), silver.item_records, silver.tickets, silver.policies,
+    silver.quarantine and silver.cleaned_files. Every landed row is counted in the `copies` of exactly one row: of the
+    table of its source's kind, or of quarantine.
     """
     files = landed_files.join(cleaned_files, on="file_id", how="left_anti")
     if files.isEmpty():
         return {}
-    result, verdicts = cleaned(with_path(rows, files), events, item_records, tickets, policies, night)
+    fresh = with_path(rows, files)
+    result, verdicts = cleaned(fresh, column_changes, events, item_records, tickets, policies, night)
     return {**result, "quarantine": _quarantine(verdicts, files), "cleaned_files": _cleaned(verdicts, files)}
 
 
@@ -42,14 +44,17 @@ def with_path(rows: DataFrame, files: DataFrame) -> DataFrame:
 
 
 def cleaned(
-    fresh: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame, night: Night
-) -> tuple[dict[str, DataFrame], DataFrame]:
+    fresh: DataFrame, column_changes: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame,
+    policies: DataFrame, night: Night,
+) -> tuple[dict[str, DataFrame], DataFrame]:  # fmt: skip
     """Rows of bronze that silver has not counted yet, joined to what it has.
 
     fresh: bronze.rows with their `_path`. Returns the tables by short name, and a verdict for every fresh row: file_id,
     source, raw and `reason`, null where it is kept.
     """
-    typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, night)) for s in night.settings.sources]
+    sources = with_known_names(night.settings.sources, column_changes)
+    refused = _refused_files(sources, column_changes)
+    typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, refused, night)) for s in sources]
     event_rows = [(s, t) for s, t in typed if s.kind == "events"]
     item_sources = [t for s, t in typed if s.kind == "items"]
     asked, told = ([t for s, t in typed if s.kind == kind] for kind in ("tickets", "policies"))
@@ -68,13 +73,30 @@ def cleaned(
     return result, verdicts
 
 
-def _typed(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
+def _refused_files(sources: Sequence[SourceSettings], column_changes: DataFrame) -> DataFrame | None:
+    """Files (file_id, refused) whose rows are set aside whole for what became of a column, as the settings say now."""
+    pairs = [(s.name, change) for s in sources for change in DriftSettings.model_fields
+             if s.policy(change) == "quarantine"]  # fmt: skip
+    if not pairs:
+        return None
+    aside = F.concat_ws("/", "source", "change").isin(["/".join(pair) for pair in pairs])
+    found = column_changes.where(aside & (F.col("policy") == "quarantine"))
+    reason = F.concat(F.lit("schema: "), F.min_by(F.concat_ws(" ", "change", "column"), "place"))
+    return found.groupBy("file_id").agg(reason.alias("refused"))
+
+
+def _typed(rows: DataFrame, source: SourceSettings, refused: DataFrame | None, night: Night) -> DataFrame:
     """Mapped and typed rows with `reason`; kept until the stage's tables are written, because four of them read it."""
     columns = mapped(rows, source)
     if source.kind == "events":
-        return typed_events(columns, source, night.settings.silver).persist()
-    typed = {"items": item_rows, "tickets": ticket_rows, "policies": policy_rows}[source.kind]
-    return typed(columns, source, night).persist()
+        typed = typed_events(columns, source, night.settings.silver)
+    else:
+        kinds = {"items": item_rows, "tickets": ticket_rows, "policies": policy_rows}
+        typed = kinds[source.kind](columns, source, night)
+    if refused is not None:
+        reason = F.when(F.col("reason") == MALFORMED, MALFORMED).otherwise(F.coalesce("refused", "reason"))
+        typed = typed.join(F.broadcast(refused), on="file_id", how="left").withColumn("reason", reason).drop("refused")
+    return typed.persist()
 
 
 def _good(typed: list[DataFrame]) -> DataFrame:

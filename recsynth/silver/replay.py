@@ -13,7 +13,7 @@ from recsynth.ledger import Ledger
 from recsynth.silver.clean import cleaned, with_path
 from recsynth.stage import Night
 from recsynth.store import Store
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, QUARANTINE, TICKETS
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,8 @@ def _replay(store: Store, night: Night, source: str, reason: str) -> Replayed:
     fresh = with_path(again, store.read(LANDED_FILES)).localCheckpoint()
     _check_counts(aside, fresh, source)
     log.info("cleaning %s rows of %s again", f"{fresh.count():,}", source)
-    result, verdicts = cleaned(
-        fresh, store.read(EVENTS), store.read(ITEM_RECORDS), store.read(TICKETS), store.read(POLICIES), night
-    )
+    events, item_records, tickets, policies = (store.read(t) for t in (EVENTS, ITEM_RECORDS, TICKETS, POLICIES))
+    result, verdicts = cleaned(fresh, store.read(COLUMN_CHANGES), events, item_records, tickets, policies, night)
     judged = verdicts.withColumn("row_hash", F.sha2("raw", 256)).localCheckpoint()
     good = judged.where("reason is null")
     for table in (EVENTS, ITEM_RECORDS, TICKETS, POLICIES):

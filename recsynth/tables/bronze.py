@@ -36,4 +36,28 @@ ROWS = Table(
     ),
 )
 
-TABLES = (LANDED_FILES, ROWS)
+CHANGES = ("first", "new", "missing", "renamed", "retyped", "reordered")
+
+COLUMN_CHANGES = Table(
+    name="bronze.column_changes",
+    grain="one row per (file, column, change): where a landed file has other columns than those of its source before",
+    writer="land",
+    key=("file_id", "column", "change"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("file_id", "string", "the file"),
+        column("source", "string", "name of the [[sources]] entry"),
+        column("column", "string", "the column, by the name that it had before; of `reordered` the first moved one"),
+        column("change", "string", "`first`: of the source's first file; the others as in sources.drift",
+               "change in " + str(CHANGES)),
+        column("was", "string?", "kind of its values before; of `reordered` all names in order, as JSON; of `first`, "
+               "`new` and `renamed` the column that it stands after"),
+        column("found", "string?", "the same now; of `renamed` its new name"),
+        column("policy", "string", "what was done", "policy in ('evolve', 'quarantine')"),
+        column("place", "int", "order among the changes that the run landed"),
+        column("landed_at", "timestamp", "start of the run that landed it"),
+    ),
+)  # fmt: skip
+
+TABLES = (LANDED_FILES, ROWS, COLUMN_CHANGES)

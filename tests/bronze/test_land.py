@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from recsynth.bronze.land import land
 from recsynth.errors import InputError
 from recsynth.settings import Settings
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from tests.rows import night, table
 from tests.sources import EVENTS, INVOICES, event, settings, write_csv, write_jsonl
 
@@ -22,17 +22,19 @@ AS_OF = date(2024, 4, 1)
 
 
 class Bronze:
-    """The two bronze tables in memory."""
+    """The bronze tables in memory."""
 
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night = night(AS_OF, configured)
-        self.files, self.rows = table(spark, LANDED_FILES, []), table(spark, ROWS, [])
+        self.files, self.rows, self.changes = (table(spark, t, []) for t in (LANDED_FILES, ROWS, COLUMN_CHANGES))
 
     def land(self) -> dict[str, DataFrame]:
-        found = dict(land(self.files, self.rows, self.night))
+        found = dict(land(self.files, self.rows, self.changes, self.night))
         if found:
             self.files = self.files.union(found["landed_files"]).localCheckpoint()
             self.rows = self.rows.union(found["rows"]).localCheckpoint()
+        if "column_changes" in found:
+            self.changes = self.changes.union(found["column_changes"]).localCheckpoint()
         return found
 
 

@@ -22,7 +22,7 @@ from recsynth.shop.landing import simulate, truth_folder
 from recsynth.shop.settings import DirtSettings, ShopSettings
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, TICKETS
 from tests.rows import night, table
@@ -75,7 +75,7 @@ class Found:
         self.settings, self.folder = settings, Path(settings.paths.landing)
         simulate(spark, settings.shop, settings.seed, self.folder)
         made = night(date(2025, 3, 1), settings)
-        bronze = {t.short: table(spark, t, []) for t in (LANDED_FILES, ROWS)}
+        bronze = {t.short: table(spark, t, []) for t in (LANDED_FILES, ROWS, COLUMN_CHANGES)}
         bronze = kept(land(**bronze, night=made))
         silver = {t.short: table(spark, t, []) for t in (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES)}
         silver = kept(clean(**bronze, **silver, night=made))

@@ -16,7 +16,7 @@ from recsynth.silver.accounting import account, check
 from recsynth.silver.clean import clean
 from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
-from recsynth.tables.bronze import LANDED_FILES, ROWS
+from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
@@ -49,14 +49,24 @@ class Lake:
 
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
-        declared = (LANDED_FILES, ROWS, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS, POLICIES,
-                    ERASURES)  # fmt: skip
+        declared = (LANDED_FILES, ROWS, COLUMN_CHANGES, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS,
+                    POLICIES, ERASURES)  # fmt: skip
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
-        for name, rows in land(self.tables["landed_files"], self.tables["rows"], self.night).items():
+        bronze = {t.short: self.tables[t.short] for t in (LANDED_FILES, ROWS, COLUMN_CHANGES)}
+        for name, rows in land(**bronze, night=self.night).items():
             self.tables[name] = self.tables[name].union(rows).localCheckpoint()
-        reads = ("rows", "landed_files", "cleaned_files", "events", "item_records", "tickets", "policies")
+        reads = (
+            "rows",
+            "landed_files",
+            "column_changes",
+            "cleaned_files",
+            "events",
+            "item_records",
+            "tickets",
+            "policies",
+        )
         found = dict(clean(**{n: self.tables[n] for n in reads}, night=self.night))
         keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in (ITEM_RECORDS, TICKETS, POLICIES)}
         for name, rows in found.items():
