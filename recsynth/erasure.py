@@ -23,6 +23,7 @@ from recsynth.errors import ErasureError, InputError
 from recsynth.ledger import Ledger
 from recsynth.mapping import mapped, normalised, text, with_known_names
 from recsynth.nightly import page
+from recsynth.pseudonyms import is_pseudonym, key_of_environment, pseudonym
 from recsynth.rollback import uncrown
 from recsynth.scan import Found, scan, whole_words
 from recsynth.settings import Settings
@@ -90,17 +91,19 @@ def requested(file: str | None) -> list[str]:
 def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bool = True) -> Erased:
     """Erase users from a lake that is held, and prove it by a scan of all files.
 
-    users: ids as in silver.events, at most MOST_USERS. Their rows leave every table and its history, with them what
-    was written of their texts, words that nobody else searched, what was synthesised while they were
-    known, and the pages that name them. Models that learned from them are withdrawn (the next night begins from the
-    pretrained encoder) unless `withdraw` is false; either way they are named in ops.erasures, whose row holds no id.
-    Counts over many people stay. Killed on the way, the same call again ends it; a second call does nothing more.
+    users: ids as the shop writes them or as in silver.events, at most MOST_USERS. Their rows leave every table and its
+    history, with them what was written of their texts, words that nobody else searched, what was synthesised while
+    they were known, and the pages that name them. Models that learned from them are withdrawn (the next night begins
+    from the pretrained encoder) unless `withdraw` is false; either way they are named in ops.erasures, whose row holds
+    no id. Counts over many people stay. Killed on the way, the same call again ends it; a second call does nothing
+    more.
 
     Raises InputError, with nothing changed, for an empty id, too many, or a source that is no longer configured;
     ErasureError where an id still stands somewhere when all is done.
     """
     store, erased = ledger.store, Erased()
-    users = _checked(users)
+    given = _checked(users)
+    users = stored(settings, given)
     ids = store.spark.createDataFrame([(u,) for u in users], f"{USER} string").persist()
     landed = _landed(store, settings, ids).persist()
     log.info("counting what landed of %d users", len(users))
@@ -129,7 +132,7 @@ def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bo
     _note(store, rows, {"status": DELETED})
     shutil.rmtree(Path(store.lake) / "_work", ignore_errors=True)
     erased.pages = list(_rewritten(store, settings, users))
-    _prove(store, settings, users, erased)
+    _prove(store, settings, sorted({*users, *given}), erased)
     told = {"rows": erased.rows, "files": erased.files, "left": len(erased.left)}
     _note(store, rows, told if erased.left else told | {"status": COMPLETE, "ended_at": datetime.now(UTC)})
     store.forget(ERASURES)
@@ -139,8 +142,16 @@ def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bo
     return erased
 
 
+def stored(settings: Settings, users: Sequence[str]) -> list[str]:
+    """The ids as the lake has them: pseudonyms where landing makes them. Raises SettingsError without their key."""
+    if not settings.landing.pseudonyms:
+        return list(users)
+    key = key_of_environment()
+    return sorted({u if is_pseudonym(u) else pseudonym(key, u) for u in users})
+
+
 def proof(store: Store, user: str) -> Row | None:
-    """The row of ops.erasures of a user whose id is known, the newest; None where the user was never erased."""
+    """The newest row of ops.erasures of a user whose id, as the lake had it, is known; None where there is none."""
     salted = F.sha2(F.concat("salt", F.lit(user)), 256)
     found = store.read(ERASURES).where(F.col("erasure_id") == salted).orderBy(F.desc("started_at")).take(1)
     return found[0] if found else None

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, field_validator
 
 from recsynth.apps.settings import AppsSettings
+from recsynth.bronze.settings import LandingSettings
 from recsynth.candidates.settings import CandidateSettings
 from recsynth.checks.settings import CheckSettings
 from recsynth.errors import SettingsError
@@ -108,6 +109,7 @@ class Settings(Section):
     paths: PathSettings = Field(default_factory=PathSettings, description="Where to read and write.")
     spark: SparkSettings = Field(default_factory=SparkSettings, description="The Spark session.")
     sources: list[SourceSettings] = Field(default_factory=list, description="What lands and how its columns map.")
+    landing: LandingSettings = Field(default_factory=LandingSettings, description="What is done before rows land.")
     silver: SilverSettings = Field(default_factory=SilverSettings, description="Cleaning.")
     gold: GoldSettings = Field(default_factory=GoldSettings, description="R, histories, item text, windows.")
     synthesis: SynthesisSettings = Field(

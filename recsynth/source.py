@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
@@ -124,3 +125,12 @@ class SourceSettings(Section):
     def expressions(self) -> list[str]:
         """Every SQL expression and condition of the source."""
         return [*self.columns.values(), *self.item_columns.values(), *self.filters.values()]
+
+
+def spelling(name: str) -> str:
+    """A column's name without case and punctuation: `User ID` and `user_id` are spelled alike.
+
+    >>> spelling("User ID"), spelling("user_id")
+    ('userid', 'userid')
+    """
+    return re.sub(r"[\W_]+", "", name).casefold()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from recsynth.bronze.columns import TEXT, UNKNOWN, Form
 from recsynth.errors import InputError
 from recsynth.mapping import read_columns
-from recsynth.source import Policy, SourceSettings
+from recsynth.source import Policy, SourceSettings, spelling
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +103,8 @@ def changes(kinds: dict[str, str], source: SourceSettings, known: Known, read: s
     # A source's first file is compared with what the expressions read: all else in it is as it should be.
     expected = [*known.kinds, *sorted(read - set(known.kinds) - known.gone)]
     absent = [c for c in expected if c not in form and c not in source.optional]
-    extra = {_spelling(c): c for c in form if c not in known.kinds and c not in read}
-    renamed = {extra[_spelling(c)]: c for c in absent if _spelling(c) in extra}
+    extra = {spelling(c): c for c in form if c not in known.kinds and c not in read}
+    renamed = {extra[spelling(c)]: c for c in absent if spelling(c) in extra}
     found = [Change(c, "missing", known.kinds.get(c)) for c in absent if c not in renamed.values()]
     named = {renamed.get(c, c): kind for c, kind in form.items()}
     both = [c for c in known.kinds if c in named]
@@ -148,7 +147,3 @@ def _refusal(refused: Sequence[Change], form: Form, source: SourceSettings) -> t
     if change.change == "reordered":
         return f"the columns in the order {change.was}", str(change.found)
     return f"no new column (drift.new of source {source.name})", change.column
-
-
-def _spelling(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).casefold()

@@ -17,6 +17,7 @@ from recsynth.bronze.columns import UNKNOWN, Form, kinds_of, kinds_of_table
 from recsynth.bronze.drift import MOST_COLUMNS, judged, known_of
 from recsynth.bronze.readers import read_files, table_rows
 from recsynth.errors import InputError
+from recsynth.pseudonyms import check_key, hidden, key_of_environment
 from recsynth.source import SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
@@ -60,12 +61,18 @@ def land(landed_files: DataFrame, rows: DataFrame, column_changes: DataFrame, ni
     """
     spark = landed_files.sparkSession
     known = {(r.source, r.sha256) for r in landed_files.select("source", "sha256").collect()}  # one row a file
-    batches = [
-        found
-        for source in night.settings.sources
-        if (found := _new_files(spark, source, night, known) if source.format in LOCAL_FORMATS
-            else _new_rows(spark, source, rows)) is not None
-    ]  # fmt: skip
+    key = key_of_environment() if night.settings.landing.pseudonyms else None
+    batches: list[Batch] = []
+    written: list[DataFrame] = []
+    for source in night.settings.sources:
+        before = rows.where(F.col("source") == source.name)
+        is_local = source.format in LOCAL_FORMATS
+        found = _new_files(spark, source, night, known) if is_local else _new_rows(spark, source, before, key)
+        if found is None:
+            continue
+        check_key(before, source, key)
+        batches.append(found)
+        written.append(hidden(found.rows, source, key) if is_local and key is not None else found.rows)
     if not batches:
         return {}
     landed = reduce(DataFrame.unionByName, [b.rows for b in batches])
@@ -81,7 +88,7 @@ def land(landed_files: DataFrame, rows: DataFrame, column_changes: DataFrame, ni
     changes = list(_changes(forms, column_changes, counted, night))
     files = counted.withColumn("landed_at", F.lit(night.started_at))
     result = {
-        "rows": landed.where("raw is not null").select(*ROWS.column_names),
+        "rows": reduce(DataFrame.unionByName, written).where("raw is not null").select(*ROWS.column_names),
         "landed_files": files.select(*LANDED_FILES.column_names),
     }
     if changes:
@@ -141,17 +148,16 @@ def _listed(source: SourceSettings, landing: Path, known: set[tuple[str, str]]) 
     return list(found.values())
 
 
-def _new_rows(spark: SparkSession, source: SourceSettings, rows: DataFrame) -> Batch | None:
-    """The rows of a Delta or catalogue table that bronze does not hold yet, as one landed file."""
+def _new_rows(spark: SparkSession, source: SourceSettings, before: DataFrame, key: bytes | None) -> Batch | None:
+    """The rows of a Delta or catalogue table that are not among those that landed before, as one landed file."""
     try:
         table = spark.table(source.path) if source.format == "table" else spark.read.format("delta").load(source.path)
     except AnalysisException as error:
         raise InputError(
             f"source {source.name}", f"a {source.format} at {source.path}", str(error).splitlines()[0]
         ) from error
-    have = rows.where(F.col("source") == source.name)
-    raw = table_rows(table, source.path)
-    fresh = raw.select("raw").exceptAll(have.select("raw"))
+    raw = table_rows(table, source.path).select("raw")
+    fresh = (raw if key is None else hidden(raw, source, key)).exceptAll(before.select("raw"))
     digest = fresh.agg(F.count("*").alias("n"), F.sum(F.xxhash64("raw").cast("decimal(38,0)")).alias("h")).first()
     if digest is None or not digest.n:
         return None
