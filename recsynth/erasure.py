@@ -1,4 +1,4 @@
-"""Erase people: their rows from every table and its history, what learned from them, and the proof of it."""
+"""Erase people, items or reviews: their rows, history and all, what learned from them, and the proof of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
+from html import escape
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
@@ -21,42 +22,39 @@ from pyspark.sql import functions as F
 
 from recsynth.errors import ErasureError, InputError
 from recsynth.ledger import Ledger
-from recsynth.mapping import mapped, normalised, text, with_known_names
+from recsynth.mapping import normalised
 from recsynth.nightly import page
 from recsynth.pseudonyms import is_pseudonym, key_of_environment, pseudonym
 from recsynth.rollback import uncrown
 from recsynth.scan import Found, scan, whole_words
 from recsynth.settings import Settings
-from recsynth.source import PATH
 from recsynth.stage import Night
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES, Table
-from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
-from recsynth.tables.gold import QUERY_ITEMS
+from recsynth.tables.bronze import ROWS
+from recsynth.tables.gold import ITEM_TEXT, QUERY_ITEMS
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, PUBLISHED
 from recsynth.tables.output import OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
-from recsynth.tables.silver import EVENTS, QUARANTINE, TICKETS
+from recsynth.tables.silver import EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS
 from recsynth.tables.synthesis import (
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
     SYNTHETIC_QUERIES,
     WRITTEN_TEXTS,
 )
+from recsynth.traces import ITEM, KINDS, USER, Kind, copies, key_of, landed, naming, quoted
 
 log = logging.getLogger(__name__)
 
-MOST_USERS, MOST_FOUND, SIDE_BY_SIDE = 1000, 1000, 4
-USER = "user_id"
+MOST_IDS, MOST_FOUND, SIDE_BY_SIDE = 1000, 1000, 4
 RUNNING, DELETED, COMPLETE = "running", "deleted", "complete"
-# What these say of a user comes last: the others are found by them, and a run that was killed must find them again.
-_LAST = (QUARANTINE, ROWS, TICKETS, EVENTS)
 _SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, WRITTEN_TEXTS, SYNTHETIC_QUERIES)
 
 
 @dataclass
 class Erased:
-    """What an erasure did: rows deleted by table, models that had learned from the users, files read, what is left."""
+    """What an erasure did: rows deleted by table, models that had learned of them, files read, what is left."""
 
     rows: dict[str, int] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
@@ -88,51 +86,57 @@ def requested(file: str | None) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def erase(ledger: Ledger, settings: Settings, users: Sequence[str], withdraw: bool = True) -> Erased:
-    """Erase users from a lake that is held, and prove it by a scan of all files.
+def erase(ledger: Ledger, settings: Settings, given: Sequence[str], kind: str = USER, withdraw: bool = True) -> Erased:
+    """Erase users, items or reviews from a lake that is held, and prove it by a scan of all files.
 
-    users: ids as the shop writes them or as in silver.events, at most MOST_USERS. Their rows leave every table and its
-    history, with them what was written of their texts, words that nobody else searched, what was synthesised while
-    they were known, and the pages that name them. Models that learned from them are withdrawn (the next night begins
-    from the pretrained encoder) unless `withdraw` is false; either way they are named in ops.erasures, whose row holds
-    no id. Counts over many people stay. Killed on the way, the same call again ends it; a second call does nothing
-    more.
+    given: at most MOST_IDS ids as the shop writes them; of users, pseudonyms too; of reviews, silver.reviews.event_id.
+    Rows of theirs leave every table and its history, with them what was written of their texts, words that nobody else
+    searched, what was synthesised while they were known, and the pages that name them. An item leaves with all its
+    events, and with each row of a nightly table that names it: lists and histories miss a line until the next night.
+    Models that learned from them are withdrawn (the next night begins from the pretrained encoder) unless `withdraw` is
+    false; either way they are named in ops.erasures, whose row holds no id. Counts over many people stay. Killed on the
+    way, the same call again ends it; a second call does nothing more.
 
     Raises InputError, with nothing changed, for an empty id, too many, or a source that is no longer configured;
     ErasureError where an id still stands somewhere when all is done.
     """
-    store, erased = ledger.store, Erased()
-    given = _checked(users)
-    users = stored(settings, given)
-    ids = store.spark.createDataFrame([(u,) for u in users], f"{USER} string").persist()
-    landed = _landed(store, settings, ids).persist()
-    log.info("counting what landed of %d users", len(users))
-    rows = _begin(store, ids, landed, users)
-    known = store.read(EVENTS).join(F.broadcast(ids), USER, "left_semi").persist()
-    first = known.agg(F.min("event_date")).first()
-    asked = store.read(TICKETS).join(F.broadcast(ids), USER, "left_semi")
-    first_asked = asked.agg(F.min(F.to_date(F.from_utc_timestamp("ts", settings.shop_time_zone)))).first()
-    days = [r[0] for r in (first, first_asked) if r is not None and r[0] is not None]
+    store, erased, of = ledger.store, Erased(), KINDS[kind]
+    plain = _checked(given, of)
+    wanted = stored(settings, plain) if kind == USER else plain
+    ids = store.spark.createDataFrame([(i,) for i in wanted], f"{of.column} string").persist()
+    rows_landed = landed(store, settings, of, ids).persist()
+    log.info("counting what landed of %d %ss", len(wanted), kind)
+    rows = _begin(store, rows_landed, copies(store, settings, of, ids), of, wanted)
+    known = store.read(EVENTS).join(F.broadcast(ids), of.column, "left_semi").persist()
+    asked = store.read(TICKETS)
+    asked = asked.join(F.broadcast(ids), of.column, "left_semi") if TICKETS in of.counted else asked.limit(0)
+    shown = _shown(store, ids) if kind == ITEM else []
+    days = _days(store, settings, of, ids, known, asked)
     if days:
-        learned = _learned(store, min(days))
+        learned = _learned(store, min(days), of)
         erased.models = sorted({r.model_version for r in learned})
         _note(store, rows, {"models": erased.models, "is_withdrawn": withdraw})
         if withdraw:
             _withdraw(store, learned)
-        _derived(store, known, asked, ids, min(days), erased.rows)
+        _derived(store, of, known, asked, ids, min(days), erased.rows)
+    wanted_as_json = F.broadcast(quoted(of, ids))
+    for table, named in naming(store, of):
+        found = named.join(wanted_as_json, F.contains("named", F.col("quoted")), "left_semi")
+        if table not in _SYNTHETIC and found.take(1):
+            _delete(store, table, found, key_of(table), erased.rows)
     for table in TABLES.values():
-        if USER in table.column_names and table not in (*_LAST, *_SYNTHETIC):
-            _delete(store, table, ids, (USER,), erased.rows)
-    quarantined = landed.select("file_id", F.sha2("raw", 256).alias("row_hash"))
+        if of.column in table.column_names and table not in (QUARANTINE, ROWS, *of.counted, *_SYNTHETIC):
+            _delete(store, table, ids, (of.column,), erased.rows)
+    quarantined = rows_landed.select("file_id", F.sha2("raw", 256).alias("row_hash"))
     _delete(store, QUARANTINE, quarantined, ("file_id", "row_hash"), erased.rows)
-    _delete(store, ROWS, landed, ("source", "file_id", "raw"), erased.rows)
-    for table in (TICKETS, EVENTS):
-        _delete(store, table, ids, (USER,), erased.rows)
+    _delete(store, ROWS, rows_landed, ("source", "file_id", "raw"), erased.rows)
+    for table in reversed(of.counted):
+        _delete(store, table, ids, (of.column,), erased.rows)
     _forget(ledger)
     _note(store, rows, {"status": DELETED})
     shutil.rmtree(Path(store.lake) / "_work", ignore_errors=True)
-    erased.pages = list(_rewritten(store, settings, users))
-    _prove(store, settings, sorted({*users, *given}), erased)
+    erased.pages = list(_rewritten(store, settings, [*wanted, *shown]))
+    _prove(store, settings, sorted({*wanted, *plain}), erased)
     told = {"rows": erased.rows, "files": erased.files, "left": len(erased.left)}
     _note(store, rows, told if erased.left else told | {"status": COMPLETE, "ended_at": datetime.now(UTC)})
     store.forget(ERASURES)
@@ -150,70 +154,76 @@ def stored(settings: Settings, users: Sequence[str]) -> list[str]:
     return sorted({u if is_pseudonym(u) else pseudonym(key, u) for u in users})
 
 
-def proof(store: Store, user: str) -> Row | None:
-    """The newest row of ops.erasures of a user whose id, as the lake had it, is known; None where there is none."""
-    salted = F.sha2(F.concat("salt", F.lit(user)), 256)
+def proof(store: Store, erased_id: str, kind: str = USER) -> Row | None:
+    """The newest row of ops.erasures of an id, as the lake had it; None where there is none."""
+    salted = F.sha2(F.concat("salt", F.lit(_subject(erased_id, KINDS[kind]))), 256)
     found = store.read(ERASURES).where(F.col("erasure_id") == salted).orderBy(F.desc("started_at")).take(1)
     return found[0] if found else None
 
 
-def _checked(users: Sequence[str]) -> list[str]:
-    found = sorted({u.strip() for u in users})
-    if not found or "" in found or len(found) > MOST_USERS:
-        raise InputError("users to erase", f"1 to {MOST_USERS} ids, none of them empty", f"{len(found)} ids")
+def _checked(given: Sequence[str], kind: Kind) -> list[str]:
+    found = sorted({i.strip() for i in given})
+    if not found or "" in found or len(found) > MOST_IDS:
+        raise InputError(f"{kind.name}s to erase", f"1 to {MOST_IDS} ids, none of them empty", f"{len(found)} ids")
     return found
 
 
-def _landed(store: Store, settings: Settings, ids: DataFrame) -> DataFrame:
-    """Rows (user_id, source, file_id, raw) of bronze that are theirs: as mapped, or as a malformed line says."""
-    files = store.read(LANDED_FILES).select("file_id", F.col("path").alias(PATH), "source")
-    lost = {r.source for r in files.select("source").distinct().collect()} - {s.name for s in settings.sources}
-    if lost:
-        raise InputError(f"source {', '.join(sorted(lost))}", "every source that ever landed in the settings", "none")
-    parts = [store.spark.createDataFrame([], f"{USER} string, source string, file_id string, raw string")]
-    for source in with_known_names(settings.sources, store.read(COLUMN_CHANGES)):
-        if USER in source.columns:
-            rows = store.read(ROWS).where(F.col("source") == source.name)
-            read = mapped(rows.join(F.broadcast(files.drop("source")), "file_id"), source)
-            own = read.withColumn(USER, text(USER)).join(F.broadcast(ids), USER)
-            torn = read.where("is_malformed").join(F.broadcast(ids), F.contains("raw", F.col(USER)))
-            parts += [part.select(USER, "source", "file_id", "raw") for part in (own, torn)]
-    every = reduce(DataFrame.union, parts)
-    return every.groupBy("source", "file_id", "raw").agg(F.min(USER).alias(USER))
+def _days(
+    store: Store, settings: Settings, kind: Kind, ids: DataFrame, known: DataFrame, asked: DataFrame
+) -> list[date]:
+    """The first day of their events, of their questions, and of records of an item; those that there are."""
+    local = F.to_date(F.from_utc_timestamp("ts", settings.shop_time_zone))
+    firsts = [known.agg(F.min("event_date")).first(), asked.agg(F.min(local)).first()]
+    if kind.name == ITEM:
+        records = store.read(ITEM_RECORDS).join(F.broadcast(ids), kind.column, "left_semi")
+        firsts.append(records.agg(F.min("seen_date")).first())
+    return [r[0] for r in firsts if r is not None and r[0] is not None]
 
 
-def _begin(store: Store, ids: DataFrame, landed: DataFrame, users: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """User to the row of ops.erasures, written before anything is deleted: what was counted then stays counted.
+def _shown(store: Store, ids: DataFrame) -> list[str]:
+    """The titles under which pages may show the items; bound: those of MOST_IDS items."""
+    records = store.read(ITEM_RECORDS).join(F.broadcast(ids), "item_id", "left_semi").where("trim(title) <> ''")
+    return [escape(r.title) for r in records.select("title").distinct().collect()]
+
+
+def _begin(
+    store: Store, rows_landed: DataFrame, kept: Sequence[DataFrame], kind: Kind, ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Id to the row of ops.erasures, written before anything is deleted: what was counted then stays counted.
 
     No night runs on a lake with a row that is running, so what a call that ends a killed one finds is what that one
     had counted, or a part of it. Where all was deleted but not proven, what landed since comes on top.
     """
-    open_rows = store.read(ERASURES).where("status <> 'complete'").collect()  # one row a user of a run that died
+    open_rows = store.read(ERASURES).where("status <> 'complete'").collect()  # one row an id of a run that died
     rows: dict[str, dict[str, Any]] = {}
-    for user, row in ((u, r) for u in users for r in open_rows):
-        if row.erasure_id == _hashed(row.salt, user):
-            rows[user] = row.asDict()
-    new = [u for u in users if u not in rows or rows[u]["status"] == DELETED]
+    for own, row in ((i, r) for i in ids for r in open_rows):
+        if row.erasure_id == _hashed(row.salt, _subject(own, kind)):
+            rows[own] = row.asDict()
+    new = [i for i in ids if i not in rows or rows[i]["status"] == DELETED]
     if new:
         aside = store.read(QUARANTINE).select("file_id", "row_hash", "copies")
-        keys = landed.select(USER, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
-        parts = [keys.join(aside, ["file_id", "row_hash"]).select(USER, "source", "copies")]
-        parts += [store.read(t).join(F.broadcast(ids), USER, "left_semi").select(USER, "source", "copies")
-                  for t in (EVENTS, TICKETS)]  # fmt: skip
-        counted = reduce(DataFrame.union, parts).groupBy(USER, "source").agg(F.sum("copies").alias("n")).collect()
-        for user in new:
+        keys = rows_landed.select(kind.column, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
+        parts = [keys.join(aside, ["file_id", "row_hash"]).select(kind.column, "source", "copies"), *kept]
+        every = reduce(DataFrame.union, parts).groupBy(F.col(kind.column).alias("id"), "source")
+        counted = every.agg(F.sum("copies").alias("n")).collect()
+        for own in new:
             salt = secrets.token_hex(16)
-            blank = {"erasure_id": _hashed(salt, user), "salt": salt, "landed": {}, "rows": {}, "models": [],
-                     "is_withdrawn": False, "started_at": datetime.now(UTC)}  # fmt: skip
-            before = rows.get(user, blank)
-            now = Counter({r.source: int(r.n) for r in counted if r.user_id == user})
-            rows[user] = before | {"status": RUNNING, "landed": dict(now + Counter(before["landed"]))}
-        _write(store, [rows[u] for u in new])
+            blank = {"erasure_id": _hashed(salt, _subject(own, kind)), "salt": salt, "landed": {}, "rows": {},
+                     "models": [], "is_withdrawn": False, "started_at": datetime.now(UTC)}  # fmt: skip
+            before = rows.get(own, blank)
+            now = Counter({r.source: int(r.n) for r in counted if r.id == own})
+            rows[own] = before | {"status": RUNNING, "landed": dict(now + Counter(before["landed"]))}
+        _write(store, [rows[i] for i in new])
     return rows
 
 
-def _hashed(salt: str, user: str) -> str:
-    return hashlib.sha256(f"{salt}{user}".encode()).hexdigest()
+def _subject(own: str, kind: Kind) -> str:
+    """What is hashed of an id: a user and an item may have the same."""
+    return own if kind.name == USER else f"{kind.name}/{own}"
+
+
+def _hashed(salt: str, subject: str) -> str:
+    return hashlib.sha256(f"{salt}{subject}".encode()).hexdigest()
 
 
 def _write(store: Store, rows: Sequence[dict[str, Any]]) -> None:
@@ -234,12 +244,13 @@ def _delete(store: Store, table: Table, keys: DataFrame, on: Sequence[str], rows
         log.info("%s: %d rows", table.name, deleted)
 
 
-def _learned(store: Store, since: date) -> list[Row]:
-    """Models, classifiers and generators (run_date, model_version, path) of later nights: they could see the users."""
+def _learned(store: Store, since: date, kind: Kind) -> list[Row]:
+    """Models, classifiers and generators (run_date, model_version, path) of later nights: they could see them."""
     later = F.col(RUN_DATE) > F.lit(since)
     models = store.read(MODELS).where(later & (F.col("method") != "frozen")).select(RUN_DATE, "model_version", "path")
     # The category and the words of an item are taught by the catalogue alone.
-    readers = store.read(CLASSIFIERS).where(later & ~F.col("task").startswith("item_"))
+    taught = F.lit(True) if kind.name == ITEM else ~F.col("task").startswith("item_")
+    readers = store.read(CLASSIFIERS).where(later & taught)
     drawn = store.read(SYNTHETIC_HISTORIES).where(later).select(RUN_DATE, "model_version")
     # Noise, and a text model that was handed to the shop from outside, have learned from none of its people.
     wrote = store.read(WRITTEN_TEXTS).where(later & F.col("model_version").startswith("writer-"))
@@ -261,9 +272,9 @@ def _withdraw(store: Store, learned: Sequence[Row]) -> None:
 
 
 def _derived(
-    store: Store, events: DataFrame, asked: DataFrame, ids: DataFrame, since: date, rows: dict[str, int]
+    store: Store, kind: Kind, events: DataFrame, asked: DataFrame, ids: DataFrame, since: date, rows: dict[str, int]
 ) -> None:
-    """What was written of the users' texts and searches, and what was synthesised in nights that knew them."""
+    """What was written of their texts and searches, and what was synthesised in nights that knew them."""
     said = events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
     if not said.isEmpty():
         alerts = store.read(OPINION_ALERTS).withColumn("event_id", F.explode("event_ids"))
@@ -274,10 +285,13 @@ def _derived(
         # Which texts these labels are of can't be told from their hashes: they are read anew the next night.
         store.delete(TEXT_LABELS, "true")
     query = normalised(F.col("query")).alias("query")
-    others = store.read(EVENTS).join(F.broadcast(ids), USER, "left_anti").select(query)
+    others = store.read(EVENTS).join(F.broadcast(ids), kind.column, "left_anti").select(query)
     own = events.select(query).where("query is not null").distinct().join(others, "query", "left_anti")
     for table in (QUERY_ITEMS, SEARCH_RESULTS):
         _delete(store, table, own, ("query",), rows)
+    if kind.name == ITEM:
+        texts = store.read(ITEM_TEXT).join(F.broadcast(ids), kind.column, "left_semi").select("content_hash")
+        _delete(store, ITEM_EMBEDDINGS, texts, ("content_hash",), rows)
     for table in _SYNTHETIC:
         store.delete(table, f"{RUN_DATE} > '{since}'")
 
@@ -297,9 +311,9 @@ def _forget(ledger: Ledger) -> None:
         store.forget(PUBLISHED)
 
 
-def _rewritten(store: Store, settings: Settings, users: Sequence[str]) -> Iterator[date]:
-    """Pages that name one of the users are written anew from the tables."""
-    pattern: re.Pattern[bytes] = whole_words(users)
+def _rewritten(store: Store, settings: Settings, words: Sequence[str]) -> Iterator[date]:
+    """Pages in which one of the words stands are written anew from the tables."""
+    pattern: re.Pattern[bytes] = whole_words(words)
     for path in sorted(Path(settings.paths.report).glob("*/index.html")):
         if pattern.search(path.read_bytes()):
             night = date.fromisoformat(path.parent.name)
@@ -307,8 +321,8 @@ def _rewritten(store: Store, settings: Settings, users: Sequence[str]) -> Iterat
             yield night
 
 
-def _prove(store: Store, settings: Settings, users: Sequence[str], erased: Erased) -> None:
+def _prove(store: Store, settings: Settings, ids: Sequence[str], erased: Erased) -> None:
     log.info("reading every file for the ids")
     folders = [Path(store.lake), Path(settings.paths.report)]
-    erased.files, erased.left = scan(store.spark, folders, users, MOST_FOUND)
-    _, erased.landing = scan(store.spark, [Path(settings.paths.landing)], users, MOST_FOUND)
+    erased.files, erased.left = scan(store.spark, folders, ids, MOST_FOUND)
+    _, erased.landing = scan(store.spark, [Path(settings.paths.landing)], ids, MOST_FOUND)

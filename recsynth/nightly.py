@@ -149,7 +149,7 @@ def check_erasures(store: Store) -> None:
     if begun is not None and begun[0] is not None:
         raise ErasureError(
             f"{store.lake}: expected no erasure on the way, found one begun at {begun[0]} UTC: "
-            "run jobs/erase.py for the same users again"
+            "run jobs/erase.py for the same ids again"
         )
 
 

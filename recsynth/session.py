@@ -28,7 +28,14 @@ _DEFAULTS = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
-    "spark.sql.debug.maxToStringFields": "200",
+    # The heap holds the plan of every query of which the UI may be asked: of a night, hundreds of megabytes.
+    "spark.sql.ui.retainedExecutions": "50",
+    "spark.ui.retainedJobs": "200",
+    "spark.ui.retainedStages": "200",
+    "spark.ui.retainedTasks": "5000",
+    # Adaptive execution writes the whole plan down anew at each of its steps.
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "16384",
 }
 
 

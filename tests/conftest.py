@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from recsynth.session import session
 from recsynth.settings import SparkSettings
+from recsynth.stage import Night
 
 # A program of the benchmarks' other environment, whose packages are not in this one.
 collect_ignore = ["benchmarks/peers.py"]
@@ -20,7 +21,7 @@ collect_ignore = ["benchmarks/peers.py"]
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small local session with Delta, shared by the whole run."""
     extra = {"spark.ui.enabled": "false", "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
-    spark = session("tests", SparkSettings(master="local[2]", driver_memory="2g", shuffle_partitions=4, extra=extra))
+    spark = session("tests", SparkSettings(master="local[2]", driver_memory="4g", shuffle_partitions=4, extra=extra))
     yield spark
     spark.stop()
 
@@ -33,3 +34,18 @@ def real_data() -> Path:
         message = f"the real data are not at {folder}; set RECSYNTH_DATA to their folder"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="module")
+def without_pages() -> Iterator[None]:
+    """Nights end with an empty page: reading forty tables for the real one takes longer than a few small stages."""
+
+    def blank(frames: object, night: Night, folder: Path) -> Path:
+        path = folder / str(night.as_of) / "index.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("<html></html>")
+        return path
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recsynth.nightly.write_page", blank)
+        yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,17 @@ from recsynth.settings import Settings
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
 from recsynth.tables.bronze import ROWS
-from recsynth.tables.gold import INTERACTIONS, QUERY_ITEMS
-from recsynth.tables.model import CLASSIFIERS, MODELS, TEXT_LABELS
+from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_TEXT, QUERY_ITEMS
+from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, METRICS, PUBLISHED
-from recsynth.tables.output import OPINION_ALERTS, RECOMMENDATIONS
-from recsynth.tables.silver import EVENTS, QUARANTINE
+from recsynth.tables.output import OPINION_ALERTS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsynth.tables.silver import EVENTS, ITEM_RECORDS, QUARANTINE, REVIEWS
 from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
+from recsynth.traces import ITEM, REVIEW
 from tests.model.tiny import tiny_model
 from tests.rows import table
 from tests.sources import EVENTS as CLICKS
-from tests.sources import event, settings, write_jsonl
+from tests.sources import event, settings, write_csv, write_jsonl
 
 ANNA, BEN = "anna@example.org", "ben"
 FIRST, SECOND = date(2024, 3, 10), date(2024, 3, 11)
@@ -43,7 +44,9 @@ SHORT = [s for s in STAGES if s.name in ("land", "clean", "account", "items", "r
 
 def configured(folder: Path) -> Settings:
     source = CLICKS | {"columns": CLICKS["columns"] | {"text": "text"}}
-    return settings(folder, source, simulate=False, gold={"windows": {"count": 1, "days": 7}})
+    catalogue = {"name": "catalogue", "kind": "items", "format": "csv", "path": "items/*.csv",
+                 "columns": {"item_id": "item", "title": "title", "seen_date": "'2024-03-01'"}}  # fmt: skip
+    return settings(folder, source, catalogue, simulate=False, gold={"windows": {"count": 1, "days": 7}})
 
 
 def landed(folder: Path) -> None:
@@ -58,6 +61,7 @@ def landed(folder: Path) -> None:
              event("0-bad", user_id=ANNA, quantity="-1"), event("0-bad", user_id=ANNA, quantity="-1"),
              f'{{"user_id": "{ANNA}", torn', "torn by nobody{"]  # fmt: skip
     write_jsonl(folder, "a.jsonl", [*rows, rows[0]])
+    write_csv(folder, "items/a.csv", 'item,title\ni1,A "MUG"\ni1,A "MUG"\ni10,PAN\n,NOTHING\n')
 
 
 def model(version: str, **fields: Any) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def model(version: str, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, without_pages: None) -> Path:
     """A lake of two nights, with what later stages would have written of its people."""
     folder = tmp_path_factory.mktemp("shop")
     landed(folder)
@@ -140,7 +144,7 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
             and store.read(t).where(f"user_id = '{ANNA}'").count()} == set()  # fmt: skip
     # Landed: 8 events one of them twice, a bad row twice, a torn line.
     assert (done.rows[EVENTS.name], done.rows[ROWS.name], done.rows[QUARANTINE.name]) == (7, 11, 2)
-    assert [r.raw for r in store.read(QUARANTINE).collect()] == ["torn by nobody{"]
+    assert {r.raw for r in store.read(QUARANTINE).collect()} == {"torn by nobody{", '{"title":"NOTHING"}'}
     # What was written of the person's texts and searches; what others searched too stays.
     assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand"}
     assert {store.read(t).count() for t in (TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)} == {0}
@@ -175,6 +179,68 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
         run_night(spark, chosen, SECOND + timedelta(days=2), stages=SHORT)
 
 
+def of_table(store: Store, name: str) -> list[str]:
+    return sorted(map(str, store.read(TABLES[name]).collect()))
+
+
+@pytest.mark.slow
+def test_an_item_is_gone_from_lists_and_histories_too(spark: SparkSession, shop: tuple[Path, Settings, Store]) -> None:
+    folder, chosen, store = shop
+    line = store.read_night(RECOMMENDATIONS, SECOND).first()
+    assert line is not None
+    lists = [line.asDict() | {"user_id": BEN, "rank": k, "item_id": item, "reason_items": because} for k, item, because
+             in ((1, "i1", []), (2, "i0", ["i2", "i1"]), (3, "i2", ["i10"]))]  # fmt: skip
+    store.write(RECOMMENDATIONS, table(spark, RECOMMENDATIONS, lists), SECOND)
+    like = [{"item_id": a, "rank": 1, "similar_item_id": b, "score": 0.5, "model_version": "m"}
+            for a, b in (("i0", "i1"), ("i1", "i0"), ("i2", "i0"))]  # fmt: skip
+    store.write(SIMILAR_ITEMS, table(spark, SIMILAR_ITEMS, like), SECOND)
+    vectors = [{"model_version": f"m{FIRST}", "kind": "item", "content_hash": h, "vector": [1.0]} for h in ("h1", "h2")]
+    store.write(ITEM_EMBEDDINGS, table(spark, ITEM_EMBEDDINGS, vectors), SECOND)
+    text = {"text": "t", "title": "t", "available": True, "is_cold": False,
+            "first_seen": datetime(2024, 3, 1, tzinfo=UTC)}  # fmt: skip
+    texts = [text | {"item_id": i, "content_hash": h} for i, h in (("i1", "h1"), ("i2", "h2"))]
+    store.write(ITEM_TEXT, table(spark, ITEM_TEXT, texts), SECOND)
+    (folder / "report" / str(SECOND) / "index.html").write_text("<p>A &#34;MUG&#34;</p>")
+    events = [e for e in of_table(store, EVENTS.name) if "item_id='i1'" not in e]
+
+    done = erase(Ledger(store), chosen, ["i1"], ITEM)
+
+    assert done.left == []
+    assert of_table(store, EVENTS.name) == events
+    assert (done.rows[EVENTS.name], done.rows[ITEM_RECORDS.name], done.rows[ROWS.name]) == (4, 1, 6)
+    assert [r.item_id for r in store.read(ITEM_RECORDS).collect()] == ["i10"]
+    assert {r["rank"] for r in store.read_night(RECOMMENDATIONS, SECOND).collect()} == {3}
+    assert [r.item_id for r in store.read(SIMILAR_ITEMS).collect()] == ["i2"]
+    assert [r.content_hash for r in store.read(ITEM_EMBEDDINGS).collect()] == ["h2"]
+    # Everybody has bought it; a history that names it is made anew the next night.
+    assert store.read(HISTORIES).count() == 0
+    # The catalogue's reader has learned of an item, not of a person.
+    assert {"ic", f"m{SECOND}"} <= set(done.models)
+    assert SECOND in done.pages
+    row = proof(store, "i1", ITEM)
+    assert row is not None
+    assert (row.status, row.landed) == ("complete", {"clicks": 4, "catalogue": 2})
+    assert proof(store, "i1") is None
+    run_night(spark, chosen, SECOND + timedelta(days=1), stages=SHORT)
+    assert store.read_night(HISTORIES, SECOND + timedelta(days=1)).count() == 4
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hurried")
+def test_a_review_is_gone_and_its_writer_stays(shop: tuple[Path, Settings, Store]) -> None:
+    _, chosen, store = shop
+    before = [e for e in of_table(store, EVENTS.name) if "event_id='1-r'" not in e]
+    done = erase(Ledger(store), chosen, ["1-r"], REVIEW)
+    assert of_table(store, EVENTS.name) == before
+    assert "1-r" not in {r.event_id for r in store.read(REVIEWS).collect()}
+    assert (done.rows[EVENTS.name], done.rows[ROWS.name]) == (1, 1)
+    assert store.read(OPINION_ALERTS).count() == store.read(TEXT_LABELS).count() == 0
+    assert f"c{SECOND}" in done.models
+    row = proof(store, "1-r", REVIEW)
+    assert row is not None
+    assert row.landed == {"clicks": 1}
+
+
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the two steps that take most of the time: earlier versions stay, and nobody looks for them."""
@@ -188,7 +254,7 @@ def test_killed_on_the_way_the_same_call_ends_it(
     spark: SparkSession, shop: tuple[Path, Settings, Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, chosen, store = shop
-    for killed_in, after in (("_withdraw", 0), ("_delete", 6), ("_delete", 8), ("_forget", 0), ("_prove", 0)):
+    for killed_in, after in (("_withdraw", 0), ("_delete", 8), ("_prove", 0)):
         whole, calls = getattr(erasure, killed_in), []
 
         def killed(*arguments: Any, whole: Any = whole, calls: Any = calls, after: int = after) -> None:

@@ -114,13 +114,17 @@ PUBLISHED = Table(
 
 ERASURES = Table(
     name="ops.erasures",
-    grain="one row per user that was erased, without the id: the proof that it was done",
+    grain="one row per user, item or review that was erased, without the id: the proof that it was done",
     writer="erase",
     key=("erasure_id",),
     nightly=False,
     write="merge",
     columns=(
-        column("erasure_id", "string", "sha256 of the salt and the user's id: who knows the id finds the row"),
+        column(
+            "erasure_id",
+            "string",
+            "sha256 of the salt and the user's id, `item/<id>` or `review/<id>`: who knows the id finds the row",
+        ),
         column("salt", "string", "drawn for this row"),
         column(
             "status",
@@ -128,9 +132,9 @@ ERASURES = Table(
             "running while rows are deleted, when no night may run; deleted; complete once a scan has found nothing",
             "status in ('running', 'deleted', 'complete')",
         ),
-        column("landed", "map<string,bigint>", "source to landed rows of the user that were kept or set aside"),
-        column("rows", "map<string,bigint>", "table to rows deleted, of all users of the request"),
-        column("models", "array<string>", "models and classifiers that had learned from users of the request"),
+        column("landed", "map<string,bigint>", "source to landed rows of theirs that were kept or set aside"),
+        column("rows", "map<string,bigint>", "table to rows deleted, of all ids of the request"),
+        column("models", "array<string>", "models and classifiers that had learned from ids of the request"),
         column("is_withdrawn", "boolean", "these were taken out of use and removed"),
         column("files", "bigint?", "files that the scan read"),
         column("left", "bigint?", "places where it found an id"),

@@ -17,6 +17,8 @@ from recsynth.ledger import Ledger
 from tests.faults.night import content, ended, points_passed
 from tests.faults.quick import QUICK, Lake
 
+pytestmark = pytest.mark.usefixtures("without_pages")
+
 # One of each sort; every point of a whole night is tried by `make faults`.
 ALONG = {
     "stage.clean.computed": "memory",
@@ -36,7 +38,7 @@ class Whole:
 
 
 @pytest.fixture(scope="module")
-def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+def whole(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, without_pages: None) -> Whole:
     """What nobody disturbed; what is lost of its lake by a test must be there again when the test ends."""
     lake = Lake(spark, tmp_path_factory.mktemp("whole"))
     with points_passed() as passed:

@@ -23,7 +23,7 @@ from recsynth.tables.ops import METRICS, RUNS
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE
 from tests.sources import INVOICES, settings, write_csv
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pages")]
 
 AS_OF = date(2024, 4, 1)
 FIRST = tuple(stage for stage in STAGES if stage.name in ("land", "clean", "account"))
