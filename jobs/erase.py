@@ -32,9 +32,8 @@ def main() -> None:
     }
     night = Night(f"erase-{uuid.uuid4().hex[:8]}", now.date(), now, settings)
     with held_lake(session("recsynth erase", settings.spark), night) as ledger:
-        for kind, ids in given.items():
-            if ids or not any(given.values()):
-                print(erase(ledger, settings, ids, kind, withdraw=not options.keep_models))
+        for kind in [k for k, ids in given.items() if ids] or [USER]:
+            print(erase(ledger, settings, given[kind], kind, withdraw=not options.keep_models))
 
 
 if __name__ == "__main__":
