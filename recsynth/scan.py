@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pyspark.sql import SparkSession
 
 CHUNK, BATCH = 16 << 20, 65_536
 # The pretrained encoder's own words and numbers: nobody's data, and any short id is among them.
+_LOG, _CHECKPOINT = re.compile(r"/_delta_log/\d[^/]*\.(json|crc)$"), re.compile(r"/_delta_log/[^/]*\.parquet$")
 _PRETRAINED = re.compile(r"(tokenizer\.json|vocab\.txt|\.safetensors)$")
 
 
@@ -57,8 +59,41 @@ def places(path: str, pattern: re.Pattern[bytes]) -> Iterator[str]:
     """Where a file holds a match: names of columns, or `bytes`."""
     if path.endswith(".parquet"):
         yield from _in_parquet(path, pattern)
-    elif _in_bytes(path, pattern):
+    elif _in_log(path, pattern) if _LOG.search(path) else _in_bytes(path, pattern):
         yield "bytes"
+
+
+def _in_log(path: str, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a text within one of Delta's JSON files holds a match; a line that is no JSON counts as it stands."""
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return any(pattern.search(_texts(line).encode(errors="surrogateescape")) for line in file)
+
+
+def _texts(said: str) -> str:
+    """The texts of JSON, its statistics of a file read as JSON too, a line each; what is no JSON as it stands.
+
+    Ids are texts: a file of 17850 bytes is not the user 17850. A value that only looks like JSON is somebody's.
+
+    >>> stats = json.dumps({"numRecords": 7, "minValues": {"raw": "{7}"}})
+    >>> _texts(json.dumps({"add": {"size": 7, "stats": stats}})).split()
+    ['add', 'size', 'stats', 'numRecords', 'minValues', 'raw', '{7}']
+    """
+    try:
+        return "\n".join(_leaves(json.loads(said)))
+    except ValueError:
+        return said
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from [_texts(each)] if name == "stats" and isinstance(each, str) else _leaves(each)
 
 
 def _in_bytes(path: str, pattern: re.Pattern[bytes]) -> bool:
@@ -74,24 +109,25 @@ def _in_bytes(path: str, pattern: re.Pattern[bytes]) -> bool:
 def _in_parquet(path: str, pattern: re.Pattern[bytes]) -> Iterator[str]:
     with pq.ParquetFile(path) as file:
         footer, names = file.metadata, set()
+        read: Callable[[str], str] = _texts if _CHECKPOINT.search(path) else str
         for group in range(footer.num_row_groups):
             for at in range(footer.num_columns):
                 column = footer.row_group(group).column(at)
                 if column.statistics is not None and column.statistics.has_min_max:
-                    ends = f"{column.statistics.min}\n{column.statistics.max}"
-                    names |= {column.path_in_schema} if pattern.search(ends.encode()) else set()
+                    ends = [e for e in (column.statistics.min, column.statistics.max) if isinstance(e, str)]
+                    names |= {column.path_in_schema} if pattern.search("\n".join(map(read, ends)).encode()) else set()
         kept = footer.metadata or {}
         names |= {"footer"} if any(pattern.search(v) for v in kept.values()) else set()
         for batch in file.iter_batches(BATCH):
             for name, values in zip(batch.schema.names, batch.columns, strict=True):
-                if name not in names and any(_holds(part, pattern) for part in _strings(values)):
+                if name not in names and any(_holds(part, pattern, read) for part in _strings(values)):
                     names.add(name)
     yield from sorted(names)
 
 
-def _holds(values: Any, pattern: re.Pattern[bytes]) -> bool:
+def _holds(values: Any, pattern: re.Pattern[bytes], read: Callable[[str], str]) -> bool:
     distinct = pc.unique(values.cast(pa.large_string(), safe=False)).to_pylist()
-    return pattern.search("\n".join(v for v in distinct if v is not None).encode()) is not None
+    return pattern.search("\n".join(read(v) for v in distinct if v is not None).encode()) is not None
 
 
 def _strings(values: Any) -> Iterator[Any]:

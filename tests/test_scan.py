@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -52,3 +53,25 @@ def test_nothing_is_found_where_nothing_is(spark: SparkSession, folder: Path, tm
     assert scan(spark, [tmp_path / "none"], [WORD], 100) == (0, [])
     assert len(scan(spark, [folder / "lake"], [WORD], 2)[1]) == 2
     assert isinstance(scan(spark, [folder / "lake"], [WORD], 1)[1][0], Found)
+
+
+def test_a_number_of_the_log_is_nobodys_id_and_a_text_in_it_is(spark: SparkSession, tmp_path: Path) -> None:
+    log = tmp_path / "t/_delta_log"
+    log.mkdir(parents=True)
+    own = json.dumps({"numRecords": 17850, "minValues": {"raw": '{"user":17850}', "n": 17850}})
+    other = json.dumps({"numRecords": 17850, "minValues": {"raw": "178", "n": 17850}})
+    for name, stats in (("01.json", own), ("02.json", other)):
+        (log / name).write_text(json.dumps({"add": {"path": "p", "size": 17850, "stats": stats}}) + "\n")
+    (log / "02.crc").write_text('{"tableSizeBytes":17850}')
+    (log / "03.json").write_text("torn 17850")
+    pq.write_table(pa.table({"add": [{"size": 17850, "stats": other}]}), log / "04.checkpoint.parquet")
+    pq.write_table(pa.table({"add": [{"size": 17850, "stats": own}]}), log / "05.checkpoint.parquet")
+    pq.write_table(pa.table({"n": [17850], "raw": ['{"user":17851}']}), tmp_path / "t/part-0.parquet")
+    pq.write_table(pa.table({"n": [1], "raw": ['{"user":17850}']}), tmp_path / "t/part-1.parquet")
+    _, found = scan(spark, [tmp_path], ["17850"], 100)
+    assert {(f.path.rsplit("/", 1)[1], f.where.split(".")[0]) for f in found} == {
+        ("01.json", "bytes"),
+        ("03.json", "bytes"),
+        ("05.checkpoint.parquet", "add"),
+        ("part-1.parquet", "raw"),
+    }
