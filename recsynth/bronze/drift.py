@@ -52,7 +52,7 @@ class Known:
             self.kinds[name] = change.found or UNKNOWN
         elif change.change == "reordered" and change.found is not None:
             order = [c for c in json.loads(change.found) if c in self.kinds]
-            self.kinds = {c: self.kinds[c] for c in (*order, *(set(self.kinds) - set(order)))}
+            self.kinds = {c: self.kinds[c] for c in (*order, *(c for c in self.kinds if c not in order))}
 
     def _insert(self, name: str, after: str | None, kind: str) -> None:
         self.gone.discard(name)
