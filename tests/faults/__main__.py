@@ -33,12 +33,14 @@ from recsynth.settings import Settings
 from recsynth.store import Store
 from recsynth.tables import TABLES
 from tests.faults.night import ROOT, command, content, ended, job, points_passed
+from tests.faults.readers import poll_through
 
 log = logging.getLogger("faults")
 
 CONFIG, AS_OF = "conf/tiny.toml", date(2025, 2, 18)
 SMALL = ("spark.driver_memory=1g", "spark.shuffle_partitions=4")
 RANDOM_KILLS, SEED = 6, 20250218
+PUBLISHES = 1000
 # Off by default, for training says nothing for long: jobs/README.md.
 IDLE = "spark.extra={'spark.python.worker.idleTimeoutSeconds' = '40', 'spark.python.worker.killOnIdleTimeout' = 'true'}"
 
@@ -225,6 +227,13 @@ def removed(matrix: Matrix) -> tuple[int, int, list[str]]:
     return len(names), len(names) + 1, wrong
 
 
+def read_through(matrix: Matrix) -> tuple[int, int, list[str]]:
+    """A reader that polls through a thousand publishes; none of this has a fault but its moment."""
+    polled = poll_through(matrix.store("readers"), PUBLISHES)
+    log.info("%d polls saw %d nights", polled.polls, len(polled.nights))
+    return PUBLISHES, 1, polled.wrong[:10]
+
+
 Tried = Callable[[Matrix], tuple[int, int, list[str]]]
 # Each with its lake.
 FAULTS: dict[str, tuple[str, Tried]] = {
@@ -234,6 +243,7 @@ FAULTS: dict[str, tuple[str, Tried]] = {
     "kill at every commit and end of a stage": ("kill", killed),
     "raise at every point": ("raise", raised),
     "table removed by hand": ("removed", removed),
+    "reader through publishes": ("readers", read_through),
 }
 # The others take one night each: stopped in it, they begin it again.
 RESUMABLE = ("kill", "raise")

@@ -14,8 +14,10 @@ from pyspark.sql import SparkSession
 from recsynth.errors import AccountingError, ContractError
 from recsynth.faults import FaultError, fault_point, planted
 from recsynth.ledger import Ledger
+from recsynth.store import Store
 from tests.faults.night import content, ended, points_passed
 from tests.faults.quick import QUICK, Lake
+from tests.faults.readers import poll_through
 
 pytestmark = pytest.mark.usefixtures("without_pages")
 
@@ -67,6 +69,14 @@ def test_what_is_raised_along_one_night_leaves_no_trace(spark: SparkSession, who
             lake.run()
     lake.run()
     assert content(lake.store) == whole.content
+
+
+@pytest.mark.slow
+def test_a_reader_that_polls_sees_whole_nights_alone(spark: SparkSession, tmp_path: Path) -> None:
+    # A thousand publishes are a part of `make faults`.
+    polled = poll_through(Store(spark, str(tmp_path / "lake")), 4)
+    assert polled.wrong == []
+    assert len(polled.nights) > 1
 
 
 @pytest.mark.slow
