@@ -39,7 +39,9 @@ class Known:
     def learn(self, change: Change) -> None:
         """Take a change as the form from now on."""
         name = change.column
-        if change.change in ("first", "new"):
+        if change.change == "retyped" or (change.change == "first" and name in self.kinds):
+            self.kinds[name] = change.found or UNKNOWN
+        elif change.change in ("first", "new"):
             self._insert(name, change.was, change.found or UNKNOWN)
         elif change.change == "renamed" and change.found is not None:
             self.aliases.setdefault(name, []).append(change.found)
@@ -48,8 +50,6 @@ class Known:
         elif change.change == "missing":
             self.kinds.pop(name, None)
             self.gone.add(name)
-        elif change.change == "retyped":
-            self.kinds[name] = change.found or UNKNOWN
         elif change.change == "reordered" and change.found is not None:
             order = [c for c in json.loads(change.found) if c in self.kinds]
             self.kinds = {c: self.kinds[c] for c in (*order, *(c for c in self.kinds if c not in order))}
@@ -111,6 +111,8 @@ def changes(kinds: dict[str, str], source: SourceSettings, known: Known, read: s
     # Text takes anything: a column of item ids is numbers until the first one with a letter.
     found += [Change(c, "retyped", known.kinds[c], named[c]) for c in both
               if named[c] not in (known.kinds[c], UNKNOWN) and known.kinds[c] not in (TEXT, UNKNOWN)]  # fmt: skip
+    # The first value in a column that had none so far is no change.
+    found += [Change(c, "first", None, named[c]) for c in both if known.kinds[c] == UNKNOWN != named[c]]
     order = [c for c in named if c in known.kinds]
     if order != both and source.format != "jsonl":
         moved = next(was for was, now in zip(both, order, strict=True) if was != now)

@@ -63,6 +63,16 @@ def test_what_was_learned_is_no_change_any_more() -> None:
         assert changes(kinds, chosen, known, READ) == [], (before, kinds)
 
 
+def test_a_column_that_was_empty_so_far_gets_its_kind_with_its_first_value(spark: SparkSession) -> None:
+    known = Known(KINDS | {"price": ""})
+    strict = source(drift={"retyped": "refuse"})
+    ((change, policy),) = judged(Form("f", "invoices", "a.csv", KINDS), strict, known)
+    assert (change, policy) == (Change("price", "first", None, "number"), "evolve")
+    assert list(known.kinds.items()) == list(KINDS.items())
+    with pytest.raises(InputError, match="expected number in column price, found text"):
+        list(judged(Form("f", "invoices", "b.csv", KINDS | {"price": "text"}), strict, known))
+
+
 def test_a_column_has_any_of_its_names(spark: SparkSession) -> None:
     chosen = source(aliases={"price": ["cost", "amount"]})
     for name in ("price", "cost", "amount"):
