@@ -49,7 +49,7 @@ COLUMN_CHANGES = Table(
         column("file_id", "string", "the file"),
         column("source", "string", "name of the [[sources]] entry"),
         column("column", "string", "the column, by the name that it had before; of `reordered` the first moved one"),
-        column("change", "string", "`first`: of the source's first file, or its first value; the others as in sources.drift",
+        column("change", "string", "`first`: of the first file, or the first value; the others as in sources.drift",
                "change in " + str(CHANGES)),
         column("was", "string?", "kind of its values before; of `reordered` all names in order, as JSON; of `first`, "
                "`new` and `renamed` the column that it stands after"),
