@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 # About the run, not about the night: when it was and how many versions it took.
 OF_THE_RUN = {
     "bronze.landed_files": ["landed_at"],
+    "bronze.column_changes": ["landed_at"],
     "silver.quarantine": ["first_seen"],
     "ops.published": ["run_id", "versions", "published_at"],
 }
