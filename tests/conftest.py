@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from recsynth.session import session
 from recsynth.settings import SparkSettings
-from recsynth.stage import Night
+from tests.pages import blank_pages
 
 # A program of the benchmarks' other environment, whose packages are not in this one.
 collect_ignore = ["benchmarks/peers.py"]
@@ -38,14 +38,6 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="module")
 def without_pages() -> Iterator[None]:
-    """Nights end with an empty page: reading forty tables for the real one takes longer than a few small stages."""
-
-    def blank(frames: object, night: Night, folder: Path) -> Path:
-        path = folder / str(night.as_of) / "index.html"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("<html></html>")
-        return path
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recsynth.nightly.write_page", blank)
+    """The nights of a module, from where this is first asked for, end with an empty page."""
+    with blank_pages():
         yield

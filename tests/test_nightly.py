@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 AS_OF = date(2025, 2, 18)
-KILLED_IN = "features"
+# Early: what it has done by then is done in a process that has yet to warm up. `make faults` kills everywhere.
+KILLED_IN = "purchase_propensity"
 # Late rows land in files of later days: without them, the files before the date hold all that happened before it.
 NOTHING_LATE = "shop.dirt.late=0.0"
 LAYERS = ("gold", "synthesis", "model", "rank", "output")

@@ -239,19 +239,19 @@ def test_many_nights_end_with_as_many_files_as_a_few(
 ) -> None:
     store = Store(spark, str(tmp_path / "lake"))
     ledger, sizes = Ledger(store), {}
-    for number in range(1, 19):
+    for number in range(1, 13):
         as_of = date(2024, 1, 1) + timedelta(days=number)
         night = Night(f"r{number}", as_of, datetime.now(UTC), Settings())
         if is_due(ledger, forgetful):
             tidy_lake(ledger, Night(f"r{number}", as_of, datetime.now(UTC), _with(forgetful)))
         store.write(HISTORIES, table(spark, HISTORIES, [row(HISTORIES, user_id=f"u{i}") for i in range(9)]), as_of)
         ledger.publish(night)
-        if number % 6 == 0:
+        if number % 4 == 0:
             tidy_lake(ledger, Night(f"t{number}", as_of, datetime.now(UTC), _with(forgetful)))
             files = [p for p in Path(store.path(HISTORIES)).rglob("*.parquet") if "_delta_log" not in p.parts]
             sizes[number] = (len(nights(ledger, HISTORIES)), len(files))
-    assert sizes[6] == sizes[12] == sizes[18]
-    assert sizes[18][0] == 3
+    assert sizes[4] == sizes[8] == sizes[12]
+    assert sizes[12][0] == 3
 
 
 def _with(retention: RetentionSettings) -> Settings:

@@ -20,6 +20,7 @@ from recsynth.store import Store
 from recsynth.tables.gold import HISTORIES, WINDOW_HISTORIES
 from recsynth.tables.ops import CHECKS, PUBLISHED, RUNS
 from recsynth.tables.silver import EVENTS
+from tests.pages import blank_pages
 from tests.rows import events, table
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,8 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake(spark, tmp_path_factory.mktemp("held"))
     for n in range(2):
         lake.store.write(EVENTS, events(spark, [("a", "x", "view", TS + timedelta(days=n))]), FIRST)
-    lake.run(FIRST)
+    with blank_pages():
+        lake.run(FIRST)
     with pytest.raises(HeldError, match=r"2024-03-06: .*enough_users failed.*not published") as held:
         lake.run(SECOND)
     assert held.value.exit_code == 9
@@ -94,6 +96,7 @@ def test_the_page_says_so_above_everything_else(lake: Lake) -> None:
     assert "held back" not in (lake.folder / "report" / str(FIRST) / "index.html").read_text()
 
 
+@pytest.mark.usefixtures("without_pages")
 def test_the_same_date_again_is_held_again_and_changes_no_table(lake: Lake) -> None:
     before = lake.store.version(CHECKS), lake.store.version(HISTORIES), lake.store.version(PUBLISHED)
     with pytest.raises(HeldError):

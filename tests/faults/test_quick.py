@@ -15,6 +15,7 @@ from recsynth.errors import AccountingError, ContractError
 from recsynth.faults import FaultError, fault_point, planted
 from recsynth.ledger import Ledger
 from recsynth.store import Store
+from recsynth.tables.silver import EVENTS
 from tests.faults.night import content, ended, points_passed
 from tests.faults.quick import QUICK, Lake
 from tests.faults.readers import poll_through
@@ -120,9 +121,9 @@ def test_processes_that_die_one_after_the_other(spark: SparkSession, whole: Whol
     assert content(lake.store) == whole.content
 
 
-@pytest.mark.parametrize("name", [pytest.param("gold.histories", marks=pytest.mark.slow), "silver.cleaned_files"])
-def test_a_table_that_was_removed_by_hand_is_made_again(whole: Whole, name: str) -> None:
-    shutil.rmtree(whole.lake.folder(name))
+def test_a_table_that_was_removed_by_hand_is_made_again(whole: Whole) -> None:
+    # The others: `make faults`.
+    shutil.rmtree(whole.lake.folder("silver.cleaned_files"))
     whole.lake.run()
     assert content(whole.lake.store) == whole.content
 
@@ -137,18 +138,24 @@ def test_what_landed_cannot_be_made_again_and_the_error_says_so(whole: Whole) ->
     aside.rename(folder)
 
 
-@pytest.mark.parametrize(
-    "how", ["truncated", *(pytest.param(how, marks=pytest.mark.slow) for how in ("empty", "flipped"))]
-)
-def test_a_damaged_file_ends_the_night_and_without_its_table_the_next_is_the_same(whole: Whole, how: str) -> None:
+def test_a_damaged_file_ends_the_night_and_without_its_table_the_next_is_the_same(whole: Whole) -> None:
     for path in whole.lake.folder("silver.events").rglob("*.parquet"):
-        damage(path, how)
+        damage(path, "truncated")
     shutil.rmtree(whole.lake.folder("gold.histories"))  # with nothing to do, nobody would read it
     with pytest.raises(Exception, match="silver/events"):  # Py4JJavaError or a PySparkException, as Spark likes
         whole.lake.run()
     shutil.rmtree(whole.lake.folder("silver.events"))
     whole.lake.run()
     assert content(whole.lake.store) == whole.content
+
+
+@pytest.mark.parametrize("how", ["empty", "flipped"])
+def test_no_damage_is_read_over(spark: SparkSession, whole: Whole, how: str, tmp_path: Path) -> None:
+    shutil.copytree(whole.lake.folder("silver.events"), tmp_path / "lake/silver/events")
+    for path in (tmp_path / "lake").rglob("*.parquet"):
+        damage(path, how)
+    with pytest.raises(Exception, match="silver/events"):
+        Store(spark, str(tmp_path / "lake")).read(EVENTS).collect()
 
 
 def damage(path: Path, how: str) -> None:
