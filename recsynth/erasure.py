@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import reduce
-from html import escape
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
+from markupsafe import escape
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -183,7 +183,7 @@ def _days(
 def _shown(store: Store, ids: DataFrame) -> list[str]:
     """The titles under which pages may show the items; bound: those of MOST_IDS items."""
     records = store.read(ITEM_RECORDS).join(F.broadcast(ids), "item_id", "left_semi").where("trim(title) <> ''")
-    return [escape(r.title) for r in records.select("title").distinct().collect()]
+    return [str(escape(r.title)) for r in records.select("title").distinct().collect()]
 
 
 def _begin(
