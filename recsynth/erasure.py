@@ -36,14 +36,14 @@ from recsynth.tables.gold import ITEM_TEXT, QUERY_ITEMS
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, PUBLISHED
 from recsynth.tables.output import OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
-from recsynth.tables.silver import EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS
+from recsynth.tables.silver import EVENTS, QUARANTINE
 from recsynth.tables.synthesis import (
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
     SYNTHETIC_QUERIES,
     WRITTEN_TEXTS,
 )
-from recsynth.traces import ITEM, KINDS, USER, Kind, copies, key_of, landed, naming, quoted
+from recsynth.traces import ITEM, KINDS, USER, Kind, Traces, key_of
 
 log = logging.getLogger(__name__)
 
@@ -102,41 +102,33 @@ def erase(ledger: Ledger, settings: Settings, given: Sequence[str], kind: str = 
     """
     store, erased, of = ledger.store, Erased(), KINDS[kind]
     plain = _checked(given, of)
-    wanted = stored(settings, plain) if kind == USER else plain
-    ids = store.spark.createDataFrame([(i,) for i in wanted], f"{of.column} string").persist()
-    rows_landed = landed(store, settings, of, ids).persist()
-    log.info("counting what landed of %d %ss", len(wanted), kind)
-    rows = _begin(store, rows_landed, copies(store, settings, of, ids), of, wanted)
-    known = store.read(EVENTS).join(F.broadcast(ids), of.column, "left_semi").persist()
-    asked = store.read(TICKETS)
-    asked = asked.join(F.broadcast(ids), of.column, "left_semi") if TICKETS in of.counted else asked.limit(0)
-    shown = _shown(store, ids) if kind == ITEM else []
-    days = _days(store, settings, of, ids, known, asked)
-    if days:
-        learned = _learned(store, min(days), of)
+    found = Traces(store, settings, of, stored(settings, plain) if kind == USER else plain)
+    log.info("counting what landed of %d %ss", len(found.wanted), kind)
+    rows = _begin(found)
+    shown = [*found.wanted, *(str(escape(title)) for title in found.titles)]
+    if found.since is not None:
+        learned = found.learned(found.since)
         erased.models = sorted({r.model_version for r in learned})
         _note(store, rows, {"models": erased.models, "is_withdrawn": withdraw})
         if withdraw:
             _withdraw(store, learned)
-        _derived(store, of, known, asked, ids, min(days), erased.rows)
-    wanted_as_json = F.broadcast(quoted(of, ids))
-    for table, named in naming(store, of):
-        found = named.join(wanted_as_json, F.contains("named", F.col("quoted")), "left_semi")
-        if table not in _SYNTHETIC and found.take(1):
-            _delete(store, table, found, key_of(table), erased.rows)
+        _derived(found, found.since, erased.rows)
+    for table, keys in found.naming():
+        if table not in _SYNTHETIC and keys.take(1):
+            _delete(store, table, keys, key_of(table), erased.rows)
     for table in TABLES.values():
         if of.column in table.column_names and table not in (QUARANTINE, ROWS, *of.counted, *_SYNTHETIC):
-            _delete(store, table, ids, (of.column,), erased.rows)
-    quarantined = rows_landed.select("file_id", F.sha2("raw", 256).alias("row_hash"))
+            _delete(store, table, found.ids, (of.column,), erased.rows)
+    quarantined = found.landed.select("file_id", F.sha2("raw", 256).alias("row_hash"))
     _delete(store, QUARANTINE, quarantined, ("file_id", "row_hash"), erased.rows)
-    _delete(store, ROWS, rows_landed, ("source", "file_id", "raw"), erased.rows)
+    _delete(store, ROWS, found.landed, ("source", "file_id", "raw"), erased.rows)
     for table in reversed(of.counted):
-        _delete(store, table, ids, (of.column,), erased.rows)
+        _delete(store, table, found.ids, (of.column,), erased.rows)
     _forget(ledger)
     _note(store, rows, {"status": DELETED})
     shutil.rmtree(Path(store.lake) / "_work", ignore_errors=True)
-    erased.pages = list(_rewritten(store, settings, [*wanted, *shown]))
-    _prove(store, settings, sorted({*wanted, *plain}), erased)
+    erased.pages = list(_rewritten(store, settings, shown))
+    _prove(store, settings, sorted({*found.wanted, *plain}), erased)
     told = {"rows": erased.rows, "files": erased.files, "left": len(erased.left)}
     _note(store, rows, told if erased.left else told | {"status": COMPLETE, "ended_at": datetime.now(UTC)})
     store.forget(ERASURES)
@@ -168,32 +160,13 @@ def _checked(given: Sequence[str], kind: Kind) -> list[str]:
     return found
 
 
-def _days(
-    store: Store, settings: Settings, kind: Kind, ids: DataFrame, known: DataFrame, asked: DataFrame
-) -> list[date]:
-    """The first day of their events, of their questions, and of records of an item; those that there are."""
-    local = F.to_date(F.from_utc_timestamp("ts", settings.shop_time_zone))
-    firsts = [known.agg(F.min("event_date")).first(), asked.agg(F.min(local)).first()]
-    if kind.name == ITEM:
-        records = store.read(ITEM_RECORDS).join(F.broadcast(ids), kind.column, "left_semi")
-        firsts.append(records.agg(F.min("seen_date")).first())
-    return [r[0] for r in firsts if r is not None and r[0] is not None]
-
-
-def _shown(store: Store, ids: DataFrame) -> list[str]:
-    """The titles under which pages may show the items; bound: those of MOST_IDS items."""
-    records = store.read(ITEM_RECORDS).join(F.broadcast(ids), "item_id", "left_semi").where("trim(title) <> ''")
-    return [str(escape(r.title)) for r in records.select("title").distinct().collect()]
-
-
-def _begin(
-    store: Store, rows_landed: DataFrame, kept: Sequence[DataFrame], kind: Kind, ids: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def _begin(found: Traces) -> dict[str, dict[str, Any]]:
     """Id to the row of ops.erasures, written before anything is deleted: what was counted then stays counted.
 
     No night runs on a lake with a row that is running, so what a call that ends a killed one finds is what that one
     had counted, or a part of it. Where all was deleted but not proven, what landed since comes on top.
     """
+    store, kind, ids, landed = found.store, found.kind, found.wanted, found.landed
     open_rows = store.read(ERASURES).where("status <> 'complete'").collect()  # one row an id of a run that died
     rows: dict[str, dict[str, Any]] = {}
     for own, row in ((i, r) for i in ids for r in open_rows):
@@ -202,8 +175,8 @@ def _begin(
     new = [i for i in ids if i not in rows or rows[i]["status"] == DELETED]
     if new:
         aside = store.read(QUARANTINE).select("file_id", "row_hash", "copies")
-        keys = rows_landed.select(kind.column, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
-        parts = [keys.join(aside, ["file_id", "row_hash"]).select(kind.column, "source", "copies"), *kept]
+        keys = landed.select(kind.column, "source", "file_id", F.sha2("raw", 256).alias("row_hash"))
+        parts = [keys.join(aside, ["file_id", "row_hash"]).select(kind.column, "source", "copies"), *found.copies()]
         every = reduce(DataFrame.union, parts).groupBy(F.col(kind.column).alias("id"), "source")
         counted = every.agg(F.sum("copies").alias("n")).collect()
         for own in new:
@@ -244,22 +217,6 @@ def _delete(store: Store, table: Table, keys: DataFrame, on: Sequence[str], rows
         log.info("%s: %d rows", table.name, deleted)
 
 
-def _learned(store: Store, since: date, kind: Kind) -> list[Row]:
-    """Models, classifiers and generators (run_date, model_version, path) of later nights: they could see them."""
-    later = F.col(RUN_DATE) > F.lit(since)
-    models = store.read(MODELS).where(later & (F.col("method") != "frozen")).select(RUN_DATE, "model_version", "path")
-    # The category and the words of an item are taught by the catalogue alone.
-    taught = F.lit(True) if kind.name == ITEM else ~F.col("task").startswith("item_")
-    readers = store.read(CLASSIFIERS).where(later & taught)
-    drawn = store.read(SYNTHETIC_HISTORIES).where(later).select(RUN_DATE, "model_version")
-    # Noise, and a text model that was handed to the shop from outside, have learned from none of its people.
-    wrote = store.read(WRITTEN_TEXTS).where(later & F.col("model_version").startswith("writer-"))
-    drawn = drawn.union(wrote.select(*drawn.columns))
-    path = F.concat(F.lit("_models/"), F.col("model_version")).alias("path")
-    parts = (models, readers.select(*models.columns), drawn.select(RUN_DATE, "model_version", path))
-    return reduce(DataFrame.union, parts).distinct().collect()  # a few rows a night
-
-
 def _withdraw(store: Store, learned: Sequence[Row]) -> None:
     """No champion, no folder, no vector and no label of these models; what is taught next begins without them."""
     versions = sorted({r.model_version for r in learned})
@@ -271,26 +228,25 @@ def _withdraw(store: Store, learned: Sequence[Row]) -> None:
         shutil.rmtree(Path(store.lake) / row.path, ignore_errors=True)
 
 
-def _derived(
-    store: Store, kind: Kind, events: DataFrame, asked: DataFrame, ids: DataFrame, since: date, rows: dict[str, int]
-) -> None:
+def _derived(found: Traces, since: date, rows: dict[str, int]) -> None:
     """What was written of their texts and searches, and what was synthesised in nights that knew them."""
-    said = events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
+    store, column, is_item = found.store, found.kind.column, found.kind.name == ITEM
+    said = found.events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
     if not said.isEmpty():
         alerts = store.read(OPINION_ALERTS).withColumn("event_id", F.explode("event_ids"))
-        key = (RUN_DATE, *OPINION_ALERTS.key)
-        _delete(store, OPINION_ALERTS, alerts.join(said, "event_id", "left_semi"), key, rows)
+        named = alerts.join(said, "event_id", "left_semi")
+        _delete(store, OPINION_ALERTS, named, key_of(OPINION_ALERTS), rows)
         _delete(store, REVIEW_SENTIMENT, said, ("item_id", "day"), rows)
-    if not (said.isEmpty() and asked.isEmpty()):
+    if is_item or not (said.isEmpty() and found.questions.isEmpty()):
         # Which texts these labels are of can't be told from their hashes: they are read anew the next night.
         store.delete(TEXT_LABELS, "true")
     query = normalised(F.col("query")).alias("query")
-    others = store.read(EVENTS).join(F.broadcast(ids), kind.column, "left_anti").select(query)
-    own = events.select(query).where("query is not null").distinct().join(others, "query", "left_anti")
+    others = store.read(EVENTS).join(F.broadcast(found.ids), column, "left_anti").select(query)
+    own = found.events.select(query).where("query is not null").distinct().join(others, "query", "left_anti")
     for table in (QUERY_ITEMS, SEARCH_RESULTS):
         _delete(store, table, own, ("query",), rows)
-    if kind.name == ITEM:
-        texts = store.read(ITEM_TEXT).join(F.broadcast(ids), kind.column, "left_semi").select("content_hash")
+    if is_item:
+        texts = store.read(ITEM_TEXT).join(F.broadcast(found.ids), column, "left_semi").select("content_hash")
         _delete(store, ITEM_EMBEDDINGS, texts, ("content_hash",), rows)
     for table in _SYNTHETIC:
         store.delete(table, f"{RUN_DATE} > '{since}'")

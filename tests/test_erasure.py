@@ -59,7 +59,7 @@ def landed(folder: Path) -> None:
     rows += [event("0-own", user_id=ANNA, item_id=None, event_type="search", query="Anna's  secret"),
              event("0-own-click", ts="2024-03-01T12:00:05", user_id=ANNA, event_type="click"),
              event("0-bad", user_id=ANNA, quantity="-1"), event("0-bad", user_id=ANNA, quantity="-1"),
-             f'{{"user_id": "{ANNA}", torn', "torn by nobody{"]  # fmt: skip
+             f'{{"user_id": "{ANNA}", torn', "torn by nobody of i10{"]  # fmt: skip
     write_jsonl(folder, "a.jsonl", [*rows, rows[0]])
     write_csv(folder, "items/a.csv", 'item,title\ni1,A "MUG"\ni1,A "MUG"\ni10,PAN\n,NOTHING\n')
 
@@ -144,7 +144,7 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
             and store.read(t).where(f"user_id = '{ANNA}'").count()} == set()  # fmt: skip
     # Landed: 8 events one of them twice, a bad row twice, a torn line.
     assert (done.rows[EVENTS.name], done.rows[ROWS.name], done.rows[QUARANTINE.name]) == (7, 11, 2)
-    assert {r.raw for r in store.read(QUARANTINE).collect()} == {"torn by nobody{", '{"title":"NOTHING"}'}
+    assert {r.raw for r in store.read(QUARANTINE).collect()} == {"torn by nobody of i10{", '{"title":"NOTHING"}'}
     # What was written of the person's texts and searches; what others searched too stays.
     assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand"}
     assert {store.read(t).count() for t in (TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)} == {0}
@@ -209,6 +209,8 @@ def test_an_item_is_gone_from_lists_and_histories_too(spark: SparkSession, shop:
     assert of_table(store, EVENTS.name) == events
     assert (done.rows[EVENTS.name], done.rows[ITEM_RECORDS.name], done.rows[ROWS.name]) == (4, 1, 6)
     assert [r.item_id for r in store.read(ITEM_RECORDS).collect()] == ["i10"]
+    # A malformed line is an item's where the id stands whole in it.
+    assert "torn by nobody of i10{" in {r.raw for r in store.read(QUARANTINE).collect()}
     assert {r["rank"] for r in store.read_night(RECOMMENDATIONS, SECOND).collect()} == {3}
     assert [r.item_id for r in store.read(SIMILAR_ITEMS).collect()] == ["i2"]
     assert [r.content_hash for r in store.read(ITEM_EMBEDDINGS).collect()] == ["h2"]

@@ -71,13 +71,18 @@ def known_of(source: SourceSettings, changes: Sequence[Any]) -> Known:
     return known
 
 
+def check_count(where: str, columns: int) -> None:
+    """Raise InputError for more than MOST_COLUMNS columns: every one is a row of bronze.column_changes."""
+    if columns > MOST_COLUMNS:
+        raise InputError(where, f"at most {MOST_COLUMNS} columns", str(columns))
+
+
 def judged(form: Form, source: SourceSettings, known: Known) -> Iterator[tuple[Change, Policy]]:
     """Each change of a file that is written down, and what is done: `evolve` or `quarantine`; `known` learns of it.
 
     Raises InputError where the settings refuse one, or for more than MOST_COLUMNS columns.
     """
-    if len(form.kinds) > MOST_COLUMNS:
-        raise InputError(form.where, f"at most {MOST_COLUMNS} columns", str(len(form.kinds)))
+    check_count(form.where, len(form.kinds))
     read = read_columns(source)
     found = changes(form.kinds, source, known, read)
     refused = [c for c in found if _policy(c, source, read) == "refuse"]

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.bronze.columns import UNKNOWN, Form, kinds_of, kinds_of_table
-from recsynth.bronze.drift import MOST_COLUMNS, judged, known_of
+from recsynth.bronze.drift import MOST_COLUMNS, check_count, judged, known_of
 from recsynth.bronze.readers import read_files, table_rows
 from recsynth.errors import InputError
 from recsynth.pseudonyms import check_key, hidden, key_of_environment
@@ -76,17 +76,11 @@ def land(landed_files: DataFrame, rows: DataFrame, column_changes: DataFrame, ni
     if not batches:
         return {}
     landed = reduce(DataFrame.unionByName, [b.rows for b in batches])
-    # One more than may be is enough to tell that a file has too many.
-    by_lines = F.col("source").isin([s.name for s in night.settings.sources if s.format == "jsonl"])
-    named = F.collect_set(F.when(by_lines, F.map_keys("fields")))
-    keys = F.slice(F.array_distinct(F.flatten(named)), 1, MOST_COLUMNS + 1)
-    counted = landed.groupBy("file_id", "source", "path", "sha256").agg(
-        F.count("raw").alias("rows"), keys.alias("keys")
-    )
-    counted = counted.persist()
+    counted = _counted(landed, night).persist()
     forms = [form for batch in batches for form in batch.forms]
     changes = list(_changes(forms, column_changes, counted, night))
-    files = counted.withColumn("landed_at", F.lit(night.started_at))
+    files = counted.groupBy("file_id", "source", "path", "sha256").agg(F.sum("rows").alias("rows"))
+    files = files.withColumn("landed_at", F.lit(night.started_at))
     result = {
         "rows": reduce(DataFrame.unionByName, written).where("raw is not null").select(*ROWS.column_names),
         "landed_files": files.select(*LANDED_FILES.column_names),
@@ -96,14 +90,32 @@ def land(landed_files: DataFrame, rows: DataFrame, column_changes: DataFrame, ni
     return result
 
 
+def _counted(landed: DataFrame, night: Night) -> DataFrame:
+    """Each file by the keys of its rows, where these are JSON Lines (`key`); its rows stand beside one of these alone.
+
+    One pass, in parts that spill: a file may have as many combinations of keys as rows.
+    """
+    by_lines = F.col("source").isin([s.name for s in night.settings.sources if s.format == "jsonl"])
+    of_file = ("file_id", "source", "path", "sha256")
+    keys = F.posexplode_outer(F.when(by_lines, F.map_keys("fields"))).alias("at", "key")
+    once = F.col("raw").isNotNull() & (F.coalesce("at", F.lit(0)) == 0)
+    return landed.select(*of_file, "raw", keys).groupBy(*of_file, "key").agg(F.count_if(once).alias("rows"))
+
+
 def _changes(
     forms: Sequence[Form], column_changes: DataFrame, counted: DataFrame, night: Night
 ) -> Iterator[tuple[object, ...]]:
-    """Rows of bronze.column_changes, file by file. Bound on the driver: a row a change, a row a file of JSON Lines."""
+    """Rows of bronze.column_changes, file by file. Bound on the driver: a row a change, MOST_COLUMNS a file."""
     before = column_changes.orderBy("landed_at", "place").collect()
     sources = {s.name: s for s in night.settings.sources}
     known = {name: known_of(source, before) for name, source in sources.items()}
-    said = {r.file_id: r["keys"] for r in counted.where("size(keys) > 0").select("file_id", "keys").collect()}
+    keys = counted.where("key is not null").groupBy("file_id").agg(F.count("*").alias("n"))
+    wheres = {form.file_id: form.where for form in forms}
+    for row in keys.where(F.col("n") > MOST_COLUMNS).take(1):
+        check_count(wheres[row.file_id], row.n)
+    said: dict[str, list[str]] = {}
+    for row in counted.where("key is not null").select("file_id", "key").collect():
+        said.setdefault(row.file_id, []).append(row.key)
     place = 0
     for form in forms:
         source = sources[form.source]

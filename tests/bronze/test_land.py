@@ -59,6 +59,18 @@ def test_json_lines_land_and_a_truncated_line_is_malformed(spark: SparkSession, 
     assert (good["event_id"], good["price"]) == ("e1", "1.5")
 
 
+def test_rows_with_too_many_keys_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    rows: list[dict[str, Any] | str] = [event(f"e{n}") | {f"k{n}-{k}": 1 for k in range(700)} for n in range(3)]
+    write_jsonl(tmp_path, "a.jsonl", [*rows, "torn", "{}"])
+    bronze = Bronze(spark, settings(tmp_path, EVENTS))
+    with pytest.raises(InputError, match=r"a\.jsonl: expected at most 2000 columns, found 2105"):
+        bronze.land()
+    write_jsonl(tmp_path, "a.jsonl", [*rows[:2], "torn", "{}"])
+    bronze.land()
+    assert (bronze.files.first().rows, bronze.rows.count()) == (4, 4)
+    assert bronze.changes.count() == 1405
+
+
 def test_a_file_lands_once_even_under_another_name(spark: SparkSession, tmp_path: Path) -> None:
     first = write_jsonl(tmp_path, "a.jsonl", [event("e1")])
     bronze = Bronze(spark, settings(tmp_path, EVENTS))
