@@ -335,6 +335,6 @@ def test_what_cannot_be_erased_is_refused_before_anything_changes(shop: tuple[Pa
         with pytest.raises(InputError, match="1 to 1000 ids"):
             erase(Ledger(store), chosen, users)
     renamed = chosen.model_copy(update={"sources": []})
-    with pytest.raises(InputError, match="source clicks: expected every source that ever landed"):
+    with pytest.raises(InputError, match="source catalogue, clicks: expected every source that ever landed"):
         erase(Ledger(store), renamed, [ANNA])
     assert store.versions() == versions
