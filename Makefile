@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-demand bench-surges bench-planted bench-texts bench-synthesis bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-demand bench-surges bench-poison bench-planted bench-texts bench-synthesis bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -26,7 +26,7 @@ lint: .venv/installed  ## style and types
 faults: .venv/installed  ## faults planted all along a night, for a release: hours; goes on where it was stopped
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-checks  ## every measured figure
+bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-checks bench-poison  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
@@ -43,6 +43,9 @@ bench-methods: .venv/installed  ## ways to adapt the language model side by side
 
 bench-gpu: .venv/installed  ## the GPU path on a machine that has one: checks, speed, launcher and UDFs
 	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)
+
+bench-poison: .venv/installed  ## what a click farm moves in the lists of a simulated shop, with and without the guard
+	$(BIN)/python -m tests.benchmarks.poison $(ARGS)
 
 bench-apps: bench-propensity bench-demand bench-surges bench-planted bench-texts  ## the applications
 

@@ -20,6 +20,7 @@ from recsynth.checks.check import check
 from recsynth.checks.settings import CHECKED
 from recsynth.evaluation.evaluate import evaluate
 from recsynth.evaluation.judge_search import judge_search
+from recsynth.gold.click_farms import click_farms
 from recsynth.gold.histories import histories
 from recsynth.gold.interactions import interactions
 from recsynth.gold.item_demand import item_demand
@@ -93,9 +94,10 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("items", ("silver.item_records",), ("silver.items",), items, sees_future=ALL_TIME),
     Stage("reviews", ("silver.events",), ("silver.reviews",), reviews, sees_future=ALL_TIME),
+    Stage("click_farms", ("silver.events",), ("gold.click_farms",), click_farms),
     Stage(
         "interactions",
-        ("silver.events",),
+        ("silver.events", "gold.click_farms"),
         ("gold.interactions", "gold.window_interactions", "gold.window_labels"),
         interactions,
     ),
@@ -157,7 +159,7 @@ STAGES: tuple[Stage, ...] = (
         ("output.user_profiles", "ops.metrics"),
         user_profiles,
     ),
-    Stage("item_demand", ("silver.events",), ("gold.item_demand",), item_demand),
+    Stage("item_demand", ("silver.events", "gold.click_farms"), ("gold.item_demand",), item_demand),
     Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
     Stage(
         "item_labels",

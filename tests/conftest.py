@@ -20,8 +20,14 @@ collect_ignore = ["benchmarks/peers.py"]
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small local session with Delta, shared by the whole run."""
-    extra = {"spark.ui.enabled": "false", "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
-    spark = session("tests", SparkSettings(master="local[2]", driver_memory="4g", shuffle_partitions=4, extra=extra))
+    # Tables of a few rows: what adaptive execution plans anew is never better. The job's own processes have it on.
+    adaptive = {"spark.sql.adaptive.enabled": "false"}
+    extra = {
+        **adaptive,
+        "spark.ui.enabled": "false",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+    spark = session("tests", SparkSettings(master="local[2]", driver_memory="4g", shuffle_partitions=2, extra=extra))
     yield spark
     spark.stop()
 

@@ -15,6 +15,7 @@ from recsynth.model.folder import write_model
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import (
+    CLICK_FARMS,
     HISTORIES,
     INTERACTIONS,
     ITEM_DEMAND,
@@ -31,6 +32,7 @@ from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
+from tests.gold.farms import farm, shop
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
 from tests.rows import events, item_record, item_records, night, table
@@ -38,7 +40,7 @@ from tests.rows import events, item_record, item_records, night, table
 AS_OF = date(2024, 5, 1)
 USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
-    "items", "reviews", "interactions", "histories", "query_items", "item_text", "item_demand",
+    "items", "reviews", "click_farms", "interactions", "histories", "query_items", "item_text", "item_demand",
     "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
     "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers", "ad_copy",
 )  # fmt: skip
@@ -73,6 +75,7 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             item_record(i, AS_OF - timedelta(days=d), title=f"red {i} {d % 2}", brand="Ora")
             for i in ITEMS for d in (1, 2, 3)
         ]),
+        "click_farms": table(spark, CLICK_FARMS, []),
         "interactions": table(spark, INTERACTIONS, pairs),
         "window_interactions": table(spark, WINDOW_INTERACTIONS, [{"cutoff": past, **row} for row in pairs]),
         "window_labels": table(spark, WINDOW_LABELS, [
@@ -160,6 +163,8 @@ def test_the_stage_keeps_its_contracts(name: str, inputs: Inputs, at: Night) -> 
     given = dict(inputs)
     if name == "embed_texts":
         given["item_embeddings"] = inputs["item_embeddings"].where("content_hash <> 'hi0'")
+    if name == "click_farms":
+        given["events"] = events(inputs["events"].sparkSession, shop() + farm())
     check_contracts(BY_NAME[name], given, at)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.gold.click_farms import without_farms
 from recsynth.gold.settings import GoldSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
@@ -14,45 +15,48 @@ from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABEL
 SECONDS_PER_DAY = 86_400.0
 
 
-def interactions(events: DataFrame, night: Night) -> Frames:
+def interactions(events: DataFrame, click_farms: DataFrame, night: Night) -> Frames:
     """Build R for the as-of date and for every training window, and each window's purchases.
 
-    Reads silver.events; writes gold.interactions, gold.window_interactions and gold.window_labels.
+    Reads silver.events and gold.click_farms; writes gold.interactions, gold.window_interactions and gold.window_labels.
 
     R_ij = kept_ij * sum over events e of w(type_e) * 2^(-age_e / half_life), where kept_ij falls on
-    purchases alone: the share of the units bought that was not given back. Bots are left out.
+    purchases alone: the share of the units bought that was not given back. Bots and click farms are left out.
     """
     gold = night.settings.gold
     people = events.where("not is_bot and not is_near_duplicate and item_id is not null")
-    now = matrix(people, [night.cutoff], gold)
+    now = matrix(people, [night.cutoff], gold, click_farms)
     return {
         "interactions": now.select(*INTERACTIONS.column_names),
-        "window_interactions": matrix(people, night.window_cutoffs, gold).select(*WINDOW_INTERACTIONS.column_names),
+        "window_interactions": matrix(people, night.window_cutoffs, gold, click_farms).select(
+            *WINDOW_INTERACTIONS.column_names
+        ),
         "window_labels": labels(people, night.window_cutoffs, gold.windows.days),
     }
 
 
-def matrix(events: DataFrame, cutoffs: list[datetime], gold: GoldSettings) -> DataFrame:
+def matrix(
+    events: DataFrame, cutoffs: list[datetime], gold: GoldSettings, click_farms: DataFrame | None = None
+) -> DataFrame:
     """R at each cut-off, one row per (cutoff, user, item) with R_ij > 0."""
     event_type, quantity = F.col("event_type"), F.coalesce("quantity", F.lit(1))
     is_purchase, is_return = event_type == "purchase", event_type == "return"
     decayed = weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
-    pairs = (
-        at_cutoffs(events, cutoffs)
-        .groupBy("cutoff", "user_id", "item_id")
-        .agg(
-            F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
-            F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),
-            F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
-            F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
-            F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),
-            F.count_if(event_type == "cart").cast("int").alias("carts"),
-            F.count_distinct(F.when(is_purchase, F.coalesce("order_id", "event_id"))).cast("int").alias("baskets"),
-            F.count_if(event_type.isin("rating", "comment", "share")).cast("int").alias("opinions"),
-            F.avg("rating").alias("rating"),
-            F.min(F.when(~is_return, F.col("ts"))).alias("first_ts"),
-            F.max(F.when(~is_return, F.col("ts"))).alias("last_ts"),
-        )
+    seen = at_cutoffs(events, cutoffs)
+    if click_farms is not None:
+        seen = without_farms(seen, click_farms, gold.farms)
+    pairs = seen.groupBy("cutoff", "user_id", "item_id").agg(
+        F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
+        F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),
+        F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
+        F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
+        F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),
+        F.count_if(event_type == "cart").cast("int").alias("carts"),
+        F.count_distinct(F.when(is_purchase, F.coalesce("order_id", "event_id"))).cast("int").alias("baskets"),
+        F.count_if(event_type.isin("rating", "comment", "share")).cast("int").alias("opinions"),
+        F.avg("rating").alias("rating"),
+        F.min(F.when(~is_return, F.col("ts"))).alias("first_ts"),
+        F.max(F.when(~is_return, F.col("ts"))).alias("last_ts"),
     )
     kept = F.when(F.col("bought") > 0, F.greatest(F.lit(0.0), 1 - F.col("returned") / F.col("bought"))).otherwise(0.0)
     weight = F.col("bought_weight") * kept + F.col("other_weight")

@@ -31,6 +31,28 @@ class WindowSettings(Section):
     step_days: int = Field(14, ge=1, description="Days between one cut-off and the next earlier one.")
 
 
+class FarmSettings(Section):
+    """Click farms: which accounts that crowd on an item are left out of what it is worth."""
+
+    enabled: bool = Field(True, description="Look for click farms.")
+    leave_out: bool = Field(
+        True,
+        description="Leave what they did out of R and of demand, purchases and returns apart; off: only tell of it.",
+    )
+    days: int = Field(7, ge=1, description="Days that are looked at together.")
+    young_days: int = Field(7, ge=1, description="An account is young for so many days from its first event on.")
+    few_items: int = Field(3, ge=1, description="A shallow account has touched at most so many items.")
+    least_accounts: int = Field(20, ge=1, description="Fewer shallow accounts on an item are no crowd.")
+    odds: float = Field(
+        3.0,
+        ge=1,
+        description="How much greater the odds that an account is shallow may be on an item than in the shop.",
+    )
+    max_chance: float = Field(
+        1e-6, gt=0, lt=1, description="Greatest probability of a crowd, were its odds those that are allowed."
+    )
+
+
 class GoldSettings(Section):
     """R, histories, item text, windows."""
 
@@ -43,4 +65,5 @@ class GoldSettings(Section):
     )
     history_events: int = Field(100, ge=1, description="Events kept of each user's history, the latest.")
     item_text_chars: int = Field(1000, ge=50, description="Longest item text, in characters; what is beyond is cut.")
+    farms: FarmSettings = Field(default_factory=FarmSettings, description="Click farms.")
     windows: WindowSettings = Field(default_factory=WindowSettings, description="Training windows of the ranker.")

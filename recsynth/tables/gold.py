@@ -29,6 +29,23 @@ _HISTORY: tuple[Column, ...] = (
 
 _CUTOFF = column("cutoff", "timestamp", "only events before this instant are in the row, UTC")
 
+CLICK_FARMS = Table(
+    name="gold.click_farms",
+    grain="one row per (account, item) of a crowd of accounts without a past, as of the day on which it was noticed",
+    writer="click_farms",
+    key=("user_id", "item_id"),
+    columns=(
+        column("user_id", "string", "a shallow account: young, few items touched, nothing bought"),
+        column("item_id", "string", "what such accounts crowd on"),
+        column("noticed", "timestamp", "last event of the day on which they were beyond chance, UTC"),
+        column("accounts", "bigint", "accounts that were new to the item in the days looked at", "accounts > 0"),
+        column("shallow_accounts", "bigint", "the shallow ones of them", "shallow_accounts between 1 and accounts"),
+        column("usual_share", "double", "share of the shallow ones on all other items", "usual_share between 0 and 1"),
+        column("chance", "double", "greatest probability of so many without a farm", "chance between 0 and 1"),
+    ),
+    time="noticed",
+)
+
 INTERACTIONS = Table(
     name="gold.interactions",
     grain="one row per (user, item) pair with R_ij > 0 before the as-of date",
@@ -129,6 +146,7 @@ ITEM_DEMAND = Table(
 )
 
 TABLES = (
+    CLICK_FARMS,
     INTERACTIONS,
     WINDOW_INTERACTIONS,
     WINDOW_LABELS,

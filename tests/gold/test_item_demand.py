@@ -11,7 +11,8 @@ from pyspark.sql import SparkSession
 from recsynth.gold.item_demand import item_demand
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from tests.rows import events, night
+from recsynth.tables.gold import CLICK_FARMS
+from tests.rows import events, night, table
 
 SMOOTHING = 0.5
 
@@ -38,7 +39,10 @@ def rows(spark: SparkSession, at: Night) -> dict[tuple[bool, str], dict[str, Any
         ("b", "future", "purchase", before(-1)),
     ]
     tonight = at.cutoff.replace(tzinfo=None)
-    return {(r.cutoff == tonight, r.item_id): r.asDict() for r in item_demand(events(spark, happened), at).collect()}
+    return {
+        (r.cutoff == tonight, r.item_id): r.asDict()
+        for r in item_demand(events(spark, happened), table(spark, CLICK_FARMS, []), at).collect()
+    }
 
 
 def test_demand_is_a_decayed_rate_a_day(rows: dict[tuple[bool, str], dict[str, Any]]) -> None:
