@@ -84,6 +84,18 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         },
         {"source": "clicks", "column": "quiet", "change": "first", "policy": "evolve", "place": 0, "landed_at": TS},
     ],
+    "click_farms": [
+        {
+            "user_id": u,
+            "item_id": "x",
+            "noticed": TS,
+            "accounts": 34,
+            "shallow_accounts": 30,
+            "usual_share": 0.04,
+            "chance": 1e-9,
+        }
+        for u in ("f1", "f2")
+    ],
     "interactions": [{"user_id": "u", "item_id": "x", "weight": 1.0}, {"user_id": "v", "item_id": "x", "weight": 1.0}],
     "models": [{"model_version": "abc123", "base": "minilm", "method": "bce", "is_champion": False}],
     "item_text": [{"item_id": "x", "title": SCRIPT, "text": SCRIPT}],
@@ -377,6 +389,13 @@ def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
     assert f"2024-05-01 2024-05-01 2024-05-01 item {SCRIPT} all 17 1.2 {SCRIPT}" in said
     assert f"{SCRIPT} 8 25 %" in said
     assert "Nothing was said in the last days." in text(empty)
+
+
+def test_items_on_which_accounts_without_a_past_crowd_are_named(page: str, empty: str) -> None:
+    said = text(page)
+    assert f"2024-05-01 {SCRIPT} 34 30 4 % 2" in said
+    assert "What they did counts for nothing" in said
+    assert "without a past" not in text(empty)
 
 
 def test_gaps_that_words_fill_are_told_and_where_words_and_record_disagree(page: str, empty: str) -> None:
