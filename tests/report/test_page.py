@@ -393,7 +393,7 @@ def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
 
 def test_items_on_which_accounts_without_a_past_crowd_are_named(page: str, empty: str) -> None:
     said = text(page)
-    assert f"2024-05-01 {SCRIPT} 34 30 4 % 2" in said
+    assert f"{TS.date()} {SCRIPT} 34 30 4 % 2" in said
     assert "What they did counts for nothing" in said
     assert "without a past" not in text(empty)
 
