@@ -84,7 +84,7 @@ def moved(before: pd.DataFrame, after: pd.DataFrame) -> float:
 def main() -> int:
     """Print the table; see above for the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, nargs="+", default=[30, 120], help="accounts of the farms")
+    parser.add_argument("--accounts", type=int, nargs="+", default=[60], help="accounts of the farms")
     parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp())
