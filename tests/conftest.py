@@ -20,7 +20,8 @@ collect_ignore = ["benchmarks/peers.py"]
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small local session with Delta, shared by the whole run."""
-    # Tables of a few rows: what adaptive execution plans anew is never better. The job's own processes have it on.
+    # Planning a query anew after each of its steps costs more than tables of a few rows give back. Nights that tests
+    # run as processes of their own have it on.
     adaptive = {"spark.sql.adaptive.enabled": "false"}
     extra = {
         **adaptive,

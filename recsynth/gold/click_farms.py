@@ -10,8 +10,7 @@ from pyspark.sql import functions as F
 from recsynth.gold.settings import FarmSettings
 from recsynth.stage import Night
 from recsynth.tables.gold import CLICK_FARMS
-
-TRADES = ("purchase", "return")
+from recsynth.tables.silver import TRADES
 
 
 def click_farms(events: DataFrame, night: Night) -> DataFrame:
@@ -27,17 +26,18 @@ def click_farms(events: DataFrame, night: Night) -> DataFrame:
     if not farms.enabled:
         return events.sparkSession.createDataFrame([], CLICK_FARMS.schema)
     touched = _touched(events.where("not is_bot"), farms).persist()
-    crowded = _crowded(touched, farms)
-    day = F.date_diff("noticed_day", "day")
-    found = touched.where("is_shallow").join(crowded, on="item_id", how="inner").where(day.between(0, farms.days - 1))
+    # A row a day on which accounts of a crowd came: an item that is crowded for a year meets each account once.
+    looked_at = F.sequence(F.date_sub("noticed_day", farms.days - 1), "noticed_day")
+    crowded = _crowded(touched, farms).withColumn("day", F.explode(looked_at))
     first = F.min(F.struct("noticed", "accounts", "shallow_accounts", "usual_share", "chance"))
-    pairs = found.groupBy("user_id", "item_id").agg(first.alias("f"))
-    return pairs.select("user_id", "item_id", "f.*").select(*CLICK_FARMS.column_names)
+    crowds = crowded.groupBy("item_id", "day").agg(first.alias("f"))
+    found = touched.where("is_shallow").join(crowds, on=["item_id", "day"], how="inner")
+    return found.select("user_id", "item_id", "f.*").select(*CLICK_FARMS.column_names)
 
 
 def without_farms(seen: DataFrame, click_farms: DataFrame, farms: FarmSettings) -> DataFrame:
     """Events at cut-offs (`cutoff`) but those of a click farm that was noticed by then; what was paid for stays."""
-    if not (farms.enabled and farms.leave_out):
+    if not farms.leave_out:
         return seen
     left_out = click_farms.select("user_id", "item_id", "noticed")
     same = [seen[name] == left_out[name] for name in ("user_id", "item_id")]
@@ -51,7 +51,7 @@ def _touched(events: DataFrame, farms: FarmSettings) -> DataFrame:
     accounts = events.groupBy("user_id").agg(
         F.min("event_date").alias("first_day"), F.min(F.when(is_purchase, F.col("event_date"))).alias("bought_day")
     )
-    about = events.where("item_id is not null and not is_near_duplicate").where(~F.col("event_type").isin("return"))
+    about = events.where("item_id is not null and not is_near_duplicate and event_type <> 'return'")
     pairs = about.groupBy("user_id", "item_id").agg(F.min("ts").alias("at"), F.min("event_date").alias("day"))
     # The whole of the day counts: the order within a day makes no difference.
     until = Window.partitionBy("user_id").orderBy("day").rangeBetween(Window.unboundedPreceding, Window.currentRow)

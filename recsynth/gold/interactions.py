@@ -25,26 +25,21 @@ def interactions(events: DataFrame, click_farms: DataFrame, night: Night) -> Fra
     """
     gold = night.settings.gold
     people = events.where("not is_bot and not is_near_duplicate and item_id is not null")
-    now = matrix(people, [night.cutoff], gold, click_farms)
+    now = matrix(people, click_farms, [night.cutoff], gold)
+    earlier = matrix(people, click_farms, night.window_cutoffs, gold)
     return {
         "interactions": now.select(*INTERACTIONS.column_names),
-        "window_interactions": matrix(people, night.window_cutoffs, gold, click_farms).select(
-            *WINDOW_INTERACTIONS.column_names
-        ),
+        "window_interactions": earlier.select(*WINDOW_INTERACTIONS.column_names),
         "window_labels": labels(people, night.window_cutoffs, gold.windows.days),
     }
 
 
-def matrix(
-    events: DataFrame, cutoffs: list[datetime], gold: GoldSettings, click_farms: DataFrame | None = None
-) -> DataFrame:
+def matrix(events: DataFrame, click_farms: DataFrame, cutoffs: list[datetime], gold: GoldSettings) -> DataFrame:
     """R at each cut-off, one row per (cutoff, user, item) with R_ij > 0."""
     event_type, quantity = F.col("event_type"), F.coalesce("quantity", F.lit(1))
     is_purchase, is_return = event_type == "purchase", event_type == "return"
     decayed = weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
-    seen = at_cutoffs(events, cutoffs)
-    if click_farms is not None:
-        seen = without_farms(seen, click_farms, gold.farms)
+    seen = without_farms(at_cutoffs(events, cutoffs), click_farms, gold.farms)
     pairs = seen.groupBy("cutoff", "user_id", "item_id").agg(
         F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
         F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),

@@ -6,8 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.silver.settings import SilverSettings
-
-TRADES = ("purchase", "return")
+from recsynth.tables.silver import TRADES
 
 
 def with_activity(events: DataFrame, silver: SilverSettings) -> DataFrame:

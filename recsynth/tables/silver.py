@@ -5,6 +5,8 @@ from __future__ import annotations
 from recsynth.tables.table import Table, column
 
 EVENT_TYPES = ("search", "view", "click", "cart", "purchase", "return", "rating", "comment", "share")
+# Of these somebody has paid for something.
+TRADES = ("purchase", "return")
 
 EVENTS = Table(
     name="silver.events",

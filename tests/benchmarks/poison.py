@@ -41,7 +41,7 @@ def leading_to(name: str) -> list[Stage]:
     """A stage and all that it needs, in order."""
     wanted, kept = {name}, []
     for stage in reversed(STAGES):
-        if stage.name in wanted or any(TABLES[t].writer in wanted and t in stage.writes for t in stage.writes):
+        if stage.name in wanted:
             kept.append(stage)
             wanted |= {TABLES[table].writer for table in stage.reads}
     return kept[::-1]

@@ -7,12 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from recsynth.gold.interactions import labels, matrix
+from recsynth.gold.interactions import labels
+from recsynth.gold.interactions import matrix as matrix_of
 from recsynth.gold.settings import GoldSettings
-from tests.rows import events
+from recsynth.tables.gold import CLICK_FARMS
+from tests.rows import events, table
 
 DAY0 = datetime(2024, 3, 1, tzinfo=UTC)
 GOLD = GoldSettings(event_weights={"view": 0.1, "purchase": 1.0}, half_life_days=10.0)
+
+
+def matrix(rows: DataFrame, cutoffs: list[datetime], gold: GoldSettings) -> DataFrame:
+    """R of a shop that nobody farms."""
+    return matrix_of(rows, table(rows.sparkSession, CLICK_FARMS, []), cutoffs, gold)
 
 
 def by_pair(rows: DataFrame) -> dict[tuple[str, str], dict[str, object]]:
