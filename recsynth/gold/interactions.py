@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from recsynth.gold.click_farms import without_farms
 from recsynth.gold.settings import GoldSettings
+from recsynth.gold.sums import exact_sum
 from recsynth.stage import Frames, Night
 from recsynth.tables.gold import INTERACTIONS, WINDOW_INTERACTIONS, WINDOW_LABELS
 
@@ -41,8 +42,8 @@ def matrix(events: DataFrame, click_farms: DataFrame, cutoffs: list[datetime], g
     decayed = weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
     seen = without_farms(at_cutoffs(events, cutoffs), click_farms, gold.farms)
     pairs = seen.groupBy("cutoff", "user_id", "item_id").agg(
-        F.sum(F.when(is_purchase, decayed).otherwise(0.0)).alias("bought_weight"),
-        F.sum(F.when(is_purchase | is_return, 0.0).otherwise(decayed)).alias("other_weight"),
+        exact_sum(F.when(is_purchase, decayed)).alias("bought_weight"),
+        exact_sum(F.when(~(is_purchase | is_return), decayed)).alias("other_weight"),
         F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
         F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
         F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),

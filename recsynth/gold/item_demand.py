@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from recsynth.gold.click_farms import without_farms
 from recsynth.gold.interactions import age_days, at_cutoffs, weight_of
+from recsynth.gold.sums import exact_sum
 from recsynth.stage import Night
 from recsynth.tables.gold import DEMAND_HALF_LIVES, ITEM_DEMAND
 
@@ -23,11 +24,12 @@ def item_demand(events: DataFrame, click_farms: DataFrame, night: Night) -> Data
     people = events.where("not is_bot and not is_near_duplicate and item_id is not null")
     seen = without_farms(at_cutoffs(people, [night.cutoff, *night.window_cutoffs]), click_farms, gold.farms)
     seen = seen.withColumn("w", weight_of(gold)).where("w > 0")
-    rates = (F.sum(F.col("w") * F.pow(F.lit(2.0), -age_days() / h)) / h for h in DEMAND_HALF_LIVES)
+    rates = (exact_sum(F.col("w") * F.pow(F.lit(2.0), -age_days() / h)) / h for h in DEMAND_HALF_LIVES)
     demand = seen.groupBy("cutoff", "item_id").agg(
         *(rate.alias(f"demand_{h}") for rate, h in zip(rates, DEMAND_HALF_LIVES, strict=True))
     )
-    mean = demand.groupBy("cutoff").agg(F.avg("demand_7").alias("mean_7"), F.avg("demand_180").alias("mean_180"))
+    means = ((exact_sum(F.col(f"demand_{h}")) / F.count("*")).alias(f"mean_{h}") for h in (7, 180))
+    mean = demand.groupBy("cutoff").agg(*means)
     now, usual = (F.col(f"demand_{h}") / F.col(f"mean_{h}") for h in (7, 180))
     trend = (now + gold.trend_smoothing) / (usual + gold.trend_smoothing)
     # Events that are older than the numbers can tell leave nothing to compare.

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from recsynth.gold.interactions import SECONDS_PER_DAY
 from recsynth.mapping import LED_TO, with_searches
+from recsynth.gold.sums import exact_sum
 from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 
@@ -30,7 +31,7 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
     weight = F.coalesce(weights[F.col("event_type")], F.lit(0.0)) * F.pow(F.lit(2.0), -age_days / gold.half_life_days)
     led = traced.where(F.col("event_type").isin(*LED_TO) & F.col("led_by").isNotNull() & F.col("item_id").isNotNull())
     pairs = led.groupBy(F.col("led_by").alias("query"), "item_id").agg(
-        F.sum(weight).alias("weight"),
+        exact_sum(weight).alias("weight"),
         F.count_distinct(session).alias("sessions"),
         F.max("ts").alias("last_ts"),
     )

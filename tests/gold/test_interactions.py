@@ -78,3 +78,15 @@ def test_labels_are_the_purchases_of_the_window_after_a_cutoff(spark: SparkSessi
     )
     found = {(r.user_id, r.item_id) for r in labels(rows, [DAY0], 7).collect()}
     assert found == {("a", "x"), ("c", "x")}
+
+
+def test_r_is_the_same_to_the_last_digit_however_its_events_lie(spark: SparkSession) -> None:
+    happened = [(f"u{n % 3}", "x", "view", DAY0 - timedelta(minutes=37 * n)) for n in range(1, 600)]
+    some = events(spark, happened)
+
+    def weights(rows: DataFrame) -> list[tuple[str, float]]:
+        return sorted((r.user_id, r.weight) for r in matrix(rows, [DAY0], GOLD).collect())
+
+    once = weights(some.coalesce(1).sortWithinPartitions("ts"))
+    assert weights(some.coalesce(1).sortWithinPartitions("event_id")) == once
+    assert weights(some.repartition(7, "ts")) == once
