@@ -6,8 +6,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.gold.interactions import SECONDS_PER_DAY
-from recsynth.mapping import LED_TO, with_searches
 from recsynth.gold.sums import exact_sum
+from recsynth.mapping import LED_TO, with_searches
 from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 
