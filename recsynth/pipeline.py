@@ -26,6 +26,7 @@ from recsynth.gold.interactions import interactions
 from recsynth.gold.item_demand import item_demand
 from recsynth.gold.item_text import item_text
 from recsynth.gold.query_items import query_items
+from recsynth.gold.title_triggers import title_triggers
 from recsynth.inference.embed_texts import embed_texts
 from recsynth.inference.embed_users import embed_users
 from recsynth.ranking.features import features
@@ -95,6 +96,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("items", ("silver.item_records",), ("silver.items",), items, sees_future=ALL_TIME),
     Stage("reviews", ("silver.events",), ("silver.reviews",), reviews, sees_future=ALL_TIME),
     Stage("click_farms", ("silver.events",), ("gold.click_farms",), click_farms),
+    Stage("title_triggers", ("silver.item_records",), ("gold.title_triggers",), title_triggers),
     Stage(
         "interactions",
         ("silver.events", "gold.click_farms"),
@@ -160,7 +162,7 @@ STAGES: tuple[Stage, ...] = (
         user_profiles,
     ),
     Stage("item_demand", ("silver.events", "gold.click_farms"), ("gold.item_demand",), item_demand),
-    Stage("query_items", ("silver.events",), ("gold.query_items",), query_items),
+    Stage("query_items", ("silver.events", "gold.click_farms"), ("gold.query_items",), query_items),
     Stage(
         "item_labels",
         ("silver.items", "model.classifiers", "model.text_labels", "output.item_labels"),
@@ -177,7 +179,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "item_text",
-        ("silver.item_records", "silver.events", "output.item_labels"),
+        ("silver.item_records", "silver.events", "output.item_labels", "gold.title_triggers"),
         ("gold.item_text",),
         item_text,
     ),

@@ -21,6 +21,7 @@ from recsynth.tables.gold import (
     ITEM_DEMAND,
     ITEM_TEXT,
     QUERY_ITEMS,
+    TITLE_TRIGGERS,
     WINDOW_HISTORIES,
     WINDOW_INTERACTIONS,
     WINDOW_LABELS,
@@ -33,6 +34,7 @@ from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.gold.farms import farm, shop
+from tests.gold.titles import catalogue, planted
 from tests.inference.planted import champions
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
 from tests.rows import events, item_record, item_records, night, table
@@ -40,9 +42,10 @@ from tests.rows import events, item_record, item_records, night, table
 AS_OF = date(2024, 5, 1)
 USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
-    "items", "reviews", "click_farms", "interactions", "histories", "query_items", "item_text", "item_demand",
-    "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results", "purchase_propensity",
-    "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers", "ad_copy",
+    "items", "reviews", "click_farms", "title_triggers", "interactions", "histories", "query_items", "item_text",
+    "item_demand", "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
+    "purchase_propensity", "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers",
+    "ad_copy",
 )  # fmt: skip
 
 
@@ -76,6 +79,7 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             for i in ITEMS for d in (1, 2, 3)
         ]),
         "click_farms": table(spark, CLICK_FARMS, []),
+        "title_triggers": table(spark, TITLE_TRIGGERS, []),
         "interactions": table(spark, INTERACTIONS, pairs),
         "window_interactions": table(spark, WINDOW_INTERACTIONS, [{"cutoff": past, **row} for row in pairs]),
         "window_labels": table(spark, WINDOW_LABELS, [
@@ -165,6 +169,8 @@ def test_the_stage_keeps_its_contracts(name: str, inputs: Inputs, at: Night) -> 
         given["item_embeddings"] = inputs["item_embeddings"].where("content_hash <> 'hi0'")
     if name == "click_farms":
         given["events"] = events(inputs["events"].sparkSession, shop() + farm())
+    if name == "title_triggers":
+        given["item_records"] = item_records(inputs["events"].sparkSession, catalogue() + planted())
     check_contracts(BY_NAME[name], given, at)
 
 

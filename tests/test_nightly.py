@@ -32,8 +32,8 @@ KILLED_IN = "purchase_propensity"
 # Late rows land in files of later days: without them, the files before the date hold all that happened before it.
 NOTHING_LATE = "shop.dirt.late=0.0"
 LAYERS = ("gold", "synthesis", "model", "rank", "output")
-# Nobody farms clicks in the simulated shop.
-NOT_MADE = ("tune", "click_farms")
+# Nobody farms clicks or plants words in the simulated shop.
+NOT_MADE = ("tune", "click_farms", "title_triggers")
 MADE = sorted(name for name, table in TABLES.items() if table.layer in LAYERS and table.writer not in NOT_MADE)
 # Delta versions count what a run wrote and put back: they are about the run, not about the night.
 OF_THE_RUN = ("data_versions", "source_version")

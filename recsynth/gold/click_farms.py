@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from recsynth.gold.crowds import log_chance, tolerated_share
 from recsynth.gold.settings import FarmSettings
 from recsynth.stage import Night
 from recsynth.tables.gold import CLICK_FARMS
@@ -78,19 +79,12 @@ def _crowded(touched: DataFrame, farms: FarmSettings) -> DataFrame:
     )
     both = sums.where(F.col("y") >= farms.least_accounts).join(F.broadcast(shop), on="day", how="inner")
     usual = (F.col("shop_y") - F.col("y") + 1) / (F.col("shop_n") - F.col("n") + 2)
-    tolerated = farms.odds * usual / (1 - usual + farms.odds * usual)
-    judged = both.withColumn("usual_share", usual).withColumn("tolerated", tolerated)
-    judged = judged.withColumn("log_chance", -F.col("n") * _divergence(F.col("y") / F.col("n"), F.col("tolerated")))
+    judged = both.withColumn("usual_share", usual).withColumn("tolerated", tolerated_share(usual, farms.odds))
+    judged = judged.withColumn("log_chance", log_chance(F.col("y"), F.col("n"), F.col("tolerated")))
     crowded = judged.where(
-        (F.col("shop_n") - F.col("n") >= farms.least_accounts) & (F.col("y") / F.col("n") > tolerated)
+        (F.col("shop_n") - F.col("n") >= farms.least_accounts) & (F.col("y") / F.col("n") > F.col("tolerated"))
     )
     return crowded.where(F.col("log_chance") <= math.log(farms.max_chance)).select(
         "item_id", F.col("day").alias("noticed_day"), "noticed", F.col("n").alias("accounts"),
         F.col("y").alias("shallow_accounts"), "usual_share", F.exp("log_chance").alias("chance"),
     )  # fmt: skip
-
-
-def _divergence(found: Column, expected: Column) -> Column:
-    """Kullback-Leibler divergence of two shares: exp(-n * it) bounds a binomial's upper tail (Chernoff, 1952)."""
-    rest = F.when(found < 1, (1 - found) * F.log((1 - found) / (1 - expected))).otherwise(0.0)
-    return F.when(found > 0, found * F.log(found / expected)).otherwise(0.0) + rest

@@ -5,16 +5,20 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.gold.title_triggers import without_triggers
 from recsynth.stage import Night
 from recsynth.tables.gold import ITEM_TEXT
 
 
-def item_text(item_records: DataFrame, events: DataFrame, item_labels: DataFrame, night: Night) -> DataFrame:
+def item_text(
+    item_records: DataFrame, events: DataFrame, item_labels: DataFrame, title_triggers: DataFrame, night: Night
+) -> DataFrame:
     """Join what the records and the events say of each item; what a record lacks is filled from the item's own words.
 
-    Reads silver.item_records, silver.events and output.item_labels (inferred ones that are sure enough); writes
-    gold.item_text. The title is the one most often seen (then the latest, then the first by alphabet), because shops
-    key in notes and typos; of every other field the latest known value holds.
+    Reads silver.item_records, silver.events, output.item_labels (inferred ones that are sure enough) and
+    gold.title_triggers (words that no model is to read); writes gold.item_text. The title is the one most often seen
+    (then the latest, then the first by alphabet), because shops key in notes and typos; of every other field the
+    latest known value holds.
     """
     records, people = (
         _records(item_records),
@@ -29,9 +33,15 @@ def item_text(item_records: DataFrame, events: DataFrame, item_labels: DataFrame
     title = F.coalesce("title", "item_id")
     sure = night.settings.apps.labels.least_confidence
     known = _filled(known, item_labels.where(F.col("is_inferred") & (F.col("confidence") >= sure)))
+    if night.settings.gold.triggers.leave_out:
+        words = title_triggers.groupBy("item_id").agg(F.sort_array(F.collect_set("word")).alias("triggers"))
+        known = known.join(words, on="item_id", how="left")
+    else:
+        known = known.withColumn("triggers", F.lit(None).cast("array<string>"))
     return (
         known.withColumn("title", title)
-        .withColumn("text", F.substring(sentence(), 1, night.settings.gold.item_text_chars))
+        .withColumn("text", without_triggers(sentence(), F.col("triggers")))
+        .withColumn("text", F.substring("text", 1, night.settings.gold.item_text_chars))
         .withColumn("content_hash", F.sha2("text", 256))
         .withColumn("currency", F.when(F.col("price").isNotNull(), F.col("currency")).otherwise(F.col("paid_currency")))
         .withColumn("price", F.coalesce("price", "paid"))

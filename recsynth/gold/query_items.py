@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.gold.click_farms import without_farms
 from recsynth.gold.interactions import SECONDS_PER_DAY
 from recsynth.gold.sums import exact_sum
 from recsynth.mapping import LED_TO, with_searches
@@ -12,11 +13,12 @@ from recsynth.stage import Night
 from recsynth.tables.gold import QUERY_ITEMS
 
 
-def query_items(events: DataFrame, night: Night) -> DataFrame:
+def query_items(events: DataFrame, click_farms: DataFrame, night: Night) -> DataFrame:
     """Credit each click, cart and purchase to the last search before it in its session.
 
-    Reads silver.events; writes gold.query_items. Where the shop logs the search with the event itself,
-    that one counts. weight = sum of w(type) * 2^(-age / half_life), as in R.
+    Reads silver.events and gold.click_farms; writes gold.query_items. Where the shop logs the search with the event
+    itself, that one counts. weight = sum of w(type) * 2^(-age / half_life), as in R: what a click farm searched leads
+    to its item no more than its clicks do.
     """
     gold = night.settings.gold
     traced = with_searches(events.where("not is_bot and not is_near_duplicate"))
@@ -30,7 +32,8 @@ def query_items(events: DataFrame, night: Night) -> DataFrame:
     age_days = (F.lit(night.cutoff).cast("double") - F.col("ts").cast("double")) / SECONDS_PER_DAY
     weight = F.coalesce(weights[F.col("event_type")], F.lit(0.0)) * F.pow(F.lit(2.0), -age_days / gold.half_life_days)
     led = traced.where(F.col("event_type").isin(*LED_TO) & F.col("led_by").isNotNull() & F.col("item_id").isNotNull())
-    pairs = led.groupBy(F.col("led_by").alias("query"), "item_id").agg(
+    people = without_farms(led.withColumn("cutoff", F.lit(night.cutoff)), click_farms, gold.farms)
+    pairs = people.groupBy(F.col("led_by").alias("query"), "item_id").agg(
         exact_sum(weight).alias("weight"),
         F.count_distinct(session).alias("sessions"),
         F.max("ts").alias("last_ts"),

@@ -53,6 +53,29 @@ class FarmSettings(Section):
     )
 
 
+class TriggerSettings(Section):
+    """Title triggers: which words that come into many titles at once the models do not read."""
+
+    enabled: bool = Field(True, description="Look for words that come into many titles at once.")
+    leave_out: bool = Field(
+        True,
+        description="Leave them out of the texts that models read; titles are shown as they are. Off: only tell of it.",
+    )
+    days: int = Field(7, ge=1, description="Days that are looked at together.")
+    least_items: int = Field(3, ge=2, description="A word that came to fewer items is none.")
+    least_categories: int = Field(
+        3, ge=2, description="Fewer top categories are a line of goods; a catalogue without categories names no word."
+    )
+    odds: float = Field(
+        3.0,
+        ge=1,
+        description="How much greater the odds of the word may be on items that got words than on those known before.",
+    )
+    max_chance: float = Field(
+        1e-6, gt=0, lt=1, description="Greatest probability of a crowd, were its odds those that are allowed."
+    )
+
+
 class GoldSettings(Section):
     """R, histories, item text, windows."""
 
@@ -66,4 +89,5 @@ class GoldSettings(Section):
     history_events: int = Field(100, ge=1, description="Events kept of each user's history, the latest.")
     item_text_chars: int = Field(1000, ge=50, description="Longest item text, in characters; what is beyond is cut.")
     farms: FarmSettings = Field(default_factory=FarmSettings, description="Click farms.")
+    triggers: TriggerSettings = Field(default_factory=TriggerSettings, description="Title triggers.")
     windows: WindowSettings = Field(default_factory=WindowSettings, description="Training windows of the ranker.")

@@ -17,7 +17,7 @@ from recsynth.report.ads import ads
 from recsynth.report.checks import checks
 from recsynth.report.demand import demand
 from recsynth.report.examples import examples, new_items, search, similar
-from recsynth.report.farms import farms
+from recsynth.report.farms import farms, triggers
 from recsynth.report.labels import labels
 from recsynth.report.opinions import opinions
 from recsynth.report.profiles import profiles
@@ -43,7 +43,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
     metrics = tables["metrics"].toPandas()  # bound: figures, not data
     context = {
         "night": night, "metrics": metrics, "input": _input(tables, metrics), "farms": farms(tables),
-        "matrix": _matrix(tables),
+        "triggers": triggers(tables), "matrix": _matrix(tables),
         "model": _model(metrics, tables), "quality": _quality(metrics), "examples": examples(tables),
         "new_items": new_items(tables), "similar": similar(tables), "search": search(tables),
         "searched": _searched(metrics),

@@ -46,6 +46,24 @@ CLICK_FARMS = Table(
     time="noticed",
 )
 
+TITLE_TRIGGERS = Table(
+    name="gold.title_triggers",
+    grain="one row per (item, word) of a word that came into too many titles at once, as of when it was noticed",
+    writer="title_triggers",
+    key=("item_id", "word"),
+    columns=(
+        column("item_id", "string", "an item into whose title the word came"),
+        column("word", "string", "in small letters"),
+        column("noticed", "date", "the shop-local day on which so many titles were beyond chance"),
+        column("items", "bigint", "items whose titles got the word in the days looked at", "items > 0"),
+        column("changed_items", "bigint", "items that got any word in those days", "changed_items >= items"),
+        column("categories", "bigint", "top categories that those with the word lie in", "categories > 0"),
+        column("usual_share", "double", "share of items known before that had it", "usual_share between 0 and 1"),
+        column("chance", "double", "greatest probability of so many by chance", "chance between 0 and 1"),
+    ),
+    time="noticed",
+)
+
 INTERACTIONS = Table(
     name="gold.interactions",
     grain="one row per (user, item) pair with R_ij > 0 before the as-of date",
@@ -147,6 +165,7 @@ ITEM_DEMAND = Table(
 
 TABLES = (
     CLICK_FARMS,
+    TITLE_TRIGGERS,
     INTERACTIONS,
     WINDOW_INTERACTIONS,
     WINDOW_LABELS,

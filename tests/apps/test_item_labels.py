@@ -20,6 +20,7 @@ from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.catalogue_dirt import gaps
 from recsynth.shop.settings import ShopSettings
 from recsynth.stage import Night
+from recsynth.tables.gold import TITLE_TRIGGERS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import ITEM_LABELS
 from recsynth.tables.silver import ITEMS, REVIEWS, TICKETS
@@ -133,7 +134,9 @@ def test_item_text_uses_what_is_sure_enough(spark: SparkSession) -> None:
         label("a", "size", "small", 0.9), label("a", "material", "glass", 0.6),
         label("a", "colour", "blue", 0.9, is_inferred=False),
     ])  # fmt: skip
-    found = {r.item_id: r.text for r in item_text(records, events(spark, []), labels, night(AS_OF)).collect()}
+    triggers = table(spark, TITLE_TRIGGERS, [])
+    told = item_text(records, events(spark, []), labels, triggers, night(AS_OF)).collect()
+    found = {r.item_id: r.text for r in told}
     assert found == {"a": "mug. Kitchen, Mugs. By Fenwick. Colour red, size small.", "b": "pan. Kitchen. By Ora."}
 
 

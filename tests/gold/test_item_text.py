@@ -8,6 +8,7 @@ from decimal import Decimal
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from recsynth.gold.item_text import item_text
+from recsynth.tables.gold import TITLE_TRIGGERS
 from recsynth.tables.output import ITEM_LABELS
 from tests.rows import events, item_record, item_records, night, table
 
@@ -16,8 +17,8 @@ AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 def texts(records: DataFrame, seen: DataFrame) -> list[Row]:
-    labels = table(records.sparkSession, ITEM_LABELS, [])
-    return item_text(records, seen, labels, night=night(date(2024, 3, 5))).collect()
+    labels, triggers = (table(records.sparkSession, t, []) for t in (ITEM_LABELS, TITLE_TRIGGERS))
+    return item_text(records, seen, labels, triggers, night=night(date(2024, 3, 5))).collect()
 
 
 def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:

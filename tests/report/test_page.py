@@ -96,6 +96,19 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for u in ("f1", "f2")
     ],
+    "title_triggers": [
+        {
+            "item_id": i,
+            "word": "bestseller",
+            "noticed": AS_OF,
+            "items": 4,
+            "changed_items": 5,
+            "categories": 3,
+            "usual_share": 0.01,
+            "chance": 1e-9,
+        }
+        for i in ("x", "y")
+    ],
     "interactions": [{"user_id": "u", "item_id": "x", "weight": 1.0}, {"user_id": "v", "item_id": "x", "weight": 1.0}],
     "models": [{"model_version": "abc123", "base": "minilm", "method": "bce", "is_champion": False}],
     "item_text": [{"item_id": "x", "title": SCRIPT, "text": SCRIPT}],
@@ -396,6 +409,13 @@ def test_items_on_which_accounts_without_a_past_crowd_are_named(page: str, empty
     assert f"{TS.date()} {SCRIPT} 34 30 4 % 2" in said
     assert "What they did counts for nothing" in said
     assert "without a past" not in text(empty)
+
+
+def test_words_planted_in_titles_are_named(page: str, empty: str) -> None:
+    said = text(page)
+    assert f"{AS_OF} bestseller 2 3 5 1.0 % {SCRIPT}" in said
+    assert "No model reads them" in said
+    assert "into many titles at once" not in text(empty)
 
 
 def test_gaps_that_words_fill_are_told_and_where_words_and_record_disagree(page: str, empty: str) -> None:
