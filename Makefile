@@ -44,7 +44,7 @@ bench-methods: .venv/installed  ## ways to adapt the language model side by side
 bench-gpu: .venv/installed  ## the GPU path on a machine that has one: checks, speed, launcher and UDFs
 	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)
 
-bench-poison: .venv/installed  ## what a click farm moves in the lists of a simulated shop, with and without the guard
+bench-poison: .venv/installed  ## what click farms and planted words move in the lists of a simulated shop
 	$(BIN)/python -m tests.benchmarks.poison $(ARGS)
 
 bench-apps: bench-propensity bench-demand bench-surges bench-planted bench-texts  ## the applications
