@@ -3,13 +3,14 @@
 Nights of the simulated shop, on the stages that lead to its lists: as it is, and poisoned, with the guard and without.
 
 clicks: a farm of new accounts views and carts an item that few touch, on the last three days before the night.
+reviews: as many new accounts give the item that stands in most lists one star and the same words.
 titles: one item in a hundred is new and has, beside its own name, the word that is searched most in its title; they
 lie in all categories. What is compared with is the same items under their own names.
 
 Printed: in how many of all lists the targets stand, among recommendations and among new items, and how far all
 exposure moved (half the sum of absolute differences of items' shares of places, both kinds of lists together). Exit
-code 0 only where the attack is noticed, nothing is noticed in the shop as it is, and the guard leaves at most BOUND
-more lists than there were without the attack.
+code 0 only where the attack is noticed, nothing is noticed in the shop as it is, and with the guard the share of lists
+is within BOUND of what it is without the attack.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ from recsynth.tables.output import NEW_ITEM_RECOMMENDATIONS, RECOMMENDATIONS
 from tests.pages import blank_pages
 
 AS_OF, DAYS, BOUND = date(2025, 2, 18), 3, 0.02
+ATTACKS = ["clicks", "reviews", "titles"]
+# What an account does.
+DONE = {
+    "clicks": [{"event_type": "view"}, {"event_type": "cart"}],
+    "reviews": [{"event_type": "rating", "rating": "1", "text": "Broke at once. Do not buy this."}],
+}
 CONFIG = Path(__file__).parents[2] / "conf/tiny.toml"
 
 
@@ -65,17 +72,17 @@ def leading_to(name: str) -> list[Stage]:
     return kept[::-1]
 
 
-def plant_clicks(landing: Path, item: str, accounts: int, zone: str) -> None:
-    """The farm's lines, a file a day beside the shop's own."""
+def plant_accounts(landing: Path, item: str, accounts: int, zone: str, done: list[dict[str, str]]) -> None:
+    """What each new account does with the item, minutes apart, in a file a day beside the shop's own."""
     for n in range(DAYS):
         day = AS_OF - timedelta(days=DAYS - n)
         lines = []
         for account in range(n, accounts, DAYS):
             ts = datetime(day.year, day.month, day.day, 9 + account % 12, account % 60, tzinfo=ZoneInfo(zone))
-            for k, event_type in enumerate(("view", "cart")):
+            for k, event in enumerate(done):
                 lines.append({
                     "event_id": f"farm-{account}-{k}", "user_id": f"Z{account:06d}", "item_id": item,
-                    "event_type": event_type, "ts": (ts + timedelta(minutes=k)).isoformat(), "country": "DE",
+                    "ts": (ts + timedelta(minutes=k)).isoformat(), "country": "DE", **event,
                 })  # fmt: skip
         folder = landing / "events" / str(day)
         folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +152,7 @@ def compared(
         noticed = store.read_night(attack.table, AS_OF).count()
         shown = [share_of_lists(lines, targets, name) for name in ("all", "new")]
         print_line(attack.name, guard, noticed, shown, moved(usual, lines))
-        is_good &= noticed > 0 and (guard == "off" or shown[0] <= before + BOUND)
+        is_good &= noticed > 0 and (guard == "off" or abs(shown[0] - before) <= BOUND)
     return is_good
 
 
@@ -154,21 +161,28 @@ def print_line(name: str, guard: str, noticed: int, shown: list[float], how_far:
     print(f"{name:>12} {guard:>5} {noticed:7d} {shown[0]:8.4f} {shown[1]:9.4f} {how_far:7.4f}", flush=True)
 
 
-def with_farm(spark: SparkSession, folder: Path, accounts: int) -> bool:
-    """The click farm."""
-    attack = Attack(f"farm of {accounts}", "farms", CLICK_FARMS, [])
+def with_accounts(spark: SparkSession, folder: Path, accounts: int, attacks: list[str]) -> list[bool]:
+    """The click farm and the review bomb, each beside the same shop without."""
     settings = Settings.load(CONFIG, [])
     simulate(spark, settings.shop, settings.seed, folder / "plain")
     usual, store = exposure(spark, folder / "lake_plain", folder / "plain", [], "")
     false_alarms = store.read_night(CLICK_FARMS, AS_OF).count() + store.read_night(TITLE_TRIGGERS, AS_OF).count()
     users = store.read_night(INTERACTIONS, AS_OF).groupBy("item_id").count().orderBy("count", "item_id").collect()
-    # Few touch it, but it can be sold: it stands in somebody's list, or it would be no target.
-    target = next(r.item_id for r in users if r.item_id in set(usual.loc[usual["list"] == "all", "item_id"]))
-    print_line("nobody", "on", false_alarms, [share_of_lists(usual, [target], name) for name in ("all", "new")], 0.0)
-    landing = folder / "farm"
-    shutil.copytree(folder / "plain", landing)
-    plant_clicks(landing, target, accounts, settings.shop_time_zone)
-    return compared(spark, folder, landing, usual, [target], attack) and false_alarms == 0
+    # Few touch the one, but it can be sold: it stands in somebody's list, or it would be no target. The bomb is meant
+    # for what stands in most.
+    shown = usual.loc[usual["list"] == "all", "item_id"].value_counts()
+    targets = {"clicks": next(r.item_id for r in users if r.item_id in shown.index), "reviews": str(shown.idxmax())}
+    done = []
+    for name in attacks:
+        target = targets[name]
+        seen = [share_of_lists(usual, [target], of) for of in ("all", "new")]
+        print_line("nobody", "on", false_alarms, seen, 0.0)
+        landing = folder / name
+        shutil.copytree(folder / "plain", landing)
+        plant_accounts(landing, target, accounts, settings.shop_time_zone, DONE[name])
+        attack = Attack(f"{accounts} {name}", "farms", CLICK_FARMS, [])
+        done.append(compared(spark, folder, landing, usual, [target], attack) and false_alarms == 0)
+    return done
 
 
 def with_words(spark: SparkSession, folder: Path, items: int) -> bool:
@@ -190,17 +204,16 @@ def with_words(spark: SparkSession, folder: Path, items: int) -> bool:
 def main() -> int:
     """Print the table; see above for the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--attacks", nargs="+", choices=["clicks", "titles"], default=["clicks", "titles"])
-    parser.add_argument("--accounts", type=int, default=60, help="accounts of the farm")
+    parser.add_argument("--attacks", nargs="+", choices=ATTACKS, default=ATTACKS)
+    parser.add_argument("--accounts", type=int, default=60, help="accounts of the farm and the bomb")
     parser.add_argument("--items", type=int, default=800, help="catalogue of the shop whose titles are poisoned")
     parser.add_argument("--folder", type=Path, help="where to work; else a temporary folder")
     chosen = parser.parse_args()
     folder = chosen.folder or Path(tempfile.mkdtemp())
     spark = session("poison", SparkSettings(master="local[2]", driver_memory="4g", shuffle_partitions=4))
     print(f"{'attack':>12} {'guard':>5} {'noticed':>7} {'in lists':>8} {'new lists':>9} {'moved':>7}")
-    done = []
-    if "clicks" in chosen.attacks:
-        done.append(with_farm(spark, folder / "clicks", chosen.accounts))
+    accounts = [name for name in chosen.attacks if name in DONE]
+    done = with_accounts(spark, folder / "accounts", chosen.accounts, accounts) if accounts else []
     if "titles" in chosen.attacks:
         done.append(with_words(spark, folder / "titles", chosen.items))
     return 0 if all(done) else 1
