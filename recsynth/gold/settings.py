@@ -66,13 +66,14 @@ class TriggerSettings(Section):
     least_categories: int = Field(
         3, ge=2, description="Fewer top categories are a line of goods; a catalogue without categories names no word."
     )
-    odds: float = Field(
-        3.0,
-        ge=1,
-        description="How much greater the odds of the word may be on items that got words than on those known before.",
+    foreign_share: float = Field(
+        0.02,
+        gt=0,
+        lt=1,
+        description="A category hardly knows a word that at most this share of its items have: only there it counts.",
     )
     max_chance: float = Field(
-        1e-6, gt=0, lt=1, description="Greatest probability of a crowd, were its odds those that are allowed."
+        1e-6, gt=0, lt=1, description="Greatest probability of a crowd, were its share of changed items that one."
     )
 
 

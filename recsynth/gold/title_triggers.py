@@ -7,7 +7,7 @@ import math
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.gold.crowds import log_chance, tolerated_share
+from recsynth.gold.crowds import log_chance
 from recsynth.gold.settings import TriggerSettings
 from recsynth.stage import Night
 from recsynth.tables.gold import TITLE_TRIGGERS
@@ -21,19 +21,21 @@ def title_triggers(item_records: DataFrame, night: Night) -> DataFrame:
     """Find the words, and the items into whose titles they came.
 
     Reads silver.item_records; writes gold.title_triggers. A word enters an item on the first day on which a title of
-    it has the word; the words of its brand do not count. Of the items that got words within the last days, those that
-    got this one are a crowd where their share is beyond that of the items known before by more than `odds`, and chance
-    explains it with at most `max_chance`; and no line of goods is behind it: they lie in several categories, none of
-    which holds most of them. A day is judged by it and days before alone, so a catalogue's first days name nothing.
+    it has the word; the words of its brand do not count. It is foreign there where the item's top category hardly
+    knows it: at most `foreign_share` of the items that were known before have it. Of the items that got words within
+    the last days, those that got this one as a foreign one are a crowd where chance explains so many of such a share
+    with at most `max_chance`; and no line of goods is behind it: they lie in several categories, none of which holds
+    most of them. A day is judged by it and days before alone, so a catalogue's first days name nothing.
     What is held in one place: a row a day of the shop.
     """
     triggers = night.settings.gold.triggers
     if not triggers.enabled:
         return item_records.sparkSession.createDataFrame([], TITLE_TRIGGERS.schema)
     entered = _entered(item_records).persist()
-    crowded = _scattered(entered, _crowded(entered, triggers), triggers)
+    foreign = _foreign(entered, triggers).persist()
+    crowded = _scattered(foreign, _crowded(entered, foreign, triggers), triggers)
     first = F.min(F.struct("noticed", "items", "changed_items", "categories", "usual_share", "chance"))
-    found = _within(entered, crowded, triggers).groupBy("item_id", "word").agg(first.alias("f"))
+    found = _within(foreign, crowded, triggers).groupBy("item_id", "word").agg(first.alias("f"))
     return found.select("item_id", "word", "f.*").select(*TITLE_TRIGGERS.column_names)
 
 
@@ -54,57 +56,71 @@ def _entered(item_records: DataFrame) -> DataFrame:
     pairs = each.where(F.length("word") >= LEAST_CHARS).groupBy("item_id", "word").agg(F.min("seen_date").alias("day"))
     top = F.get("category", 0)
     last = F.max_by(top, F.when(top.isNotNull(), F.struct("seen_date", "source", "record_hash")))
-    return pairs.join(titled.groupBy("item_id").agg(last.alias("category")), on="item_id", how="inner")
+    return pairs.join(titled.groupBy("item_id").agg(last.alias("category")), on="item_id", how="inner").dropna(
+        subset="category"
+    )
 
 
 def _words(column: str) -> Column:
     return F.split(F.lower(column), BETWEEN_WORDS)
 
 
-def _crowded(entered: DataFrame, triggers: TriggerSettings) -> DataFrame:
-    """(word, noticed, items, changed_items, usual_share, chance): words that came into too many titles, by day."""
+def _foreign(entered: DataFrame, triggers: TriggerSettings) -> DataFrame:
+    """(item_id, word, day, category, had_it): the words that the item's category hardly knew before those days."""
+    known = entered.groupBy("item_id", "category").agg(F.min("day").alias("day"))
+    new = known.groupBy("category", "day").agg(F.count("*").alias("n"))
+    days = entered.select("category", "day").distinct().join(new, on=["category", "day"], how="left")
+    of_category = days.select("category", "day", _before("n", triggers, "category").alias("known"))
+    daily = entered.groupBy("word", "category", "day").agg(F.count("*").alias("n"))
+    share = F.col("n_before") / F.col("known")
+    of_word = daily.select("word", "category", "day", _before("n", triggers, "word", "category").alias("n_before"))
+    judged = of_word.join(of_category, on=["category", "day"], how="inner").where("known > 0")
+    strange = judged.where(share <= triggers.foreign_share).withColumn("had_it", share)
+    columns = ["word", "category", "day"]
+    return entered.join(strange.select(*columns, "had_it"), on=columns, how="inner")
+
+
+def _before(count: str, triggers: TriggerSettings, *of: str) -> Column:
+    """The sum of a daily count over all days before the days that are looked at together."""
+    past = Window.partitionBy(*of).orderBy(_number()).rangeBetween(Window.unboundedPreceding, -triggers.days)
+    return F.coalesce(F.sum(count).over(past), F.lit(0))
+
+
+def _number() -> Column:
+    return F.date_diff(F.col("day"), F.lit("1970-01-01").cast("date"))
+
+
+def _crowded(entered: DataFrame, foreign: DataFrame, triggers: TriggerSettings) -> DataFrame:
+    """(word, noticed, items, changed_items, chance): foreign words that came into too many titles, by day."""
     span = (1 - triggers.days, Window.currentRow)
-    past = (Window.unboundedPreceding, -triggers.days)
-    number = F.date_diff(F.col("day"), F.lit("1970-01-01").cast("date"))
-    of_shop, of_word = Window.orderBy(number), Window.partitionBy("word").orderBy(number)
     # One window over all rows: one a day.
-    known = entered.groupBy("item_id").agg(F.min("day").alias("day")).groupBy("day").agg(F.count("*").alias("new"))
-    changed = entered.groupBy("day").agg(F.count_distinct("item_id").alias("changed"))
-    shop = changed.join(known, on="day", how="left").select(
-        "day",
-        F.sum("changed").over(of_shop.rangeBetween(*span)).alias("changed_items"),
-        F.coalesce(F.sum("new").over(of_shop.rangeBetween(*past)), F.lit(0)).alias("known"),
-    )
-    daily = entered.groupBy("word", "day").agg(F.count("*").alias("n"))
-    sums = daily.select(
-        "word", "day",
-        F.sum("n").over(of_word.rangeBetween(*span)).alias("items"),
-        F.coalesce(F.sum("n").over(of_word.rangeBetween(*past)), F.lit(0)).alias("had_it"),
-    )  # fmt: skip
+    changed = entered.groupBy("day").agg(F.count_distinct("item_id").alias("n"))
+    shop = changed.select("day", F.sum("n").over(Window.orderBy(_number()).rangeBetween(*span)).alias("changed_items"))
+    daily = foreign.groupBy("word", "day").agg(F.count("*").alias("n"))
+    of_word = Window.partitionBy("word").orderBy(_number()).rangeBetween(*span)
+    sums = daily.select("word", "day", F.sum("n").over(of_word).alias("items"))
     both = sums.where(F.col("items") >= triggers.least_items).join(F.broadcast(shop), on="day", how="inner")
-    judged = both.where("known > 0").withColumn("usual_share", (F.col("had_it") + 1) / (F.col("known") + 2))
-    share = tolerated_share(F.col("usual_share"), triggers.odds)
-    judged = judged.where(F.col("items") / F.col("changed_items") > share)
+    share = F.lit(triggers.foreign_share)
+    judged = both.where(F.col("items") / F.col("changed_items") > share)
     judged = judged.withColumn("log_chance", log_chance(F.col("items"), F.col("changed_items"), share))
     return judged.where(F.col("log_chance") <= math.log(triggers.max_chance)).select(
-        "word", F.col("day").alias("noticed"), "items", "changed_items", "usual_share",
-        F.exp("log_chance").alias("chance"),
-    )  # fmt: skip
-
-
-def _scattered(entered: DataFrame, crowded: DataFrame, triggers: TriggerSettings) -> DataFrame:
-    """The crowds that lie in several categories, none of which holds most of them; with `categories`."""
-    by_category = (
-        _within(entered, crowded, triggers).groupBy("word", "noticed", "category").agg(F.count("*").alias("n"))
+        "word", F.col("day").alias("noticed"), "items", "changed_items", F.exp("log_chance").alias("chance")
     )
+
+
+def _scattered(foreign: DataFrame, crowded: DataFrame, triggers: TriggerSettings) -> DataFrame:
+    """The crowds that lie in several categories, none of which holds most of them; with `categories`, `usual_share`."""
+    met = _within(foreign, crowded, triggers).groupBy("word", "noticed", "category")
+    by_category = met.agg(F.count("*").alias("n"), F.max("had_it").alias("had_it"))
     spread = by_category.groupBy("word", "noticed").agg(
-        F.count("category").alias("categories"), (F.max("n") / F.sum("n")).alias("largest")
-    )
+        F.count("*").alias("categories"), F.max("had_it").alias("usual_share"),
+        (F.max("n") / F.sum("n")).alias("largest"),
+    )  # fmt: skip
     spread = spread.where((F.col("categories") >= triggers.least_categories) & (F.col("largest") <= 0.5))
     return crowded.join(spread.drop("largest"), on=["word", "noticed"], how="inner")
 
 
-def _within(entered: DataFrame, crowded: DataFrame, triggers: TriggerSettings) -> DataFrame:
+def _within(foreign: DataFrame, crowded: DataFrame, triggers: TriggerSettings) -> DataFrame:
     """The items of each crowd: those that got the word in the days that ended with its being noticed."""
-    met = entered.join(crowded, on="word", how="inner")
+    met = foreign.join(crowded, on="word", how="inner")
     return met.where(F.date_diff("noticed", "day").between(0, triggers.days - 1))

@@ -58,7 +58,7 @@ TITLE_TRIGGERS = Table(
         column("items", "bigint", "items whose titles got the word in the days looked at", "items > 0"),
         column("changed_items", "bigint", "items that got any word in those days", "changed_items >= items"),
         column("categories", "bigint", "top categories that those with the word lie in", "categories > 0"),
-        column("usual_share", "double", "share of items known before that had it", "usual_share between 0 and 1"),
+        column("usual_share", "double", "most that had it before in any of them", "usual_share between 0 and 1"),
         column("chance", "double", "greatest probability of so many by chance", "chance between 0 and 1"),
     ),
     time="noticed",

@@ -6,13 +6,12 @@ import json
 import logging
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from recsynth.errors import ModelError
 from recsynth.model.encoders import load_encoder
@@ -22,7 +21,7 @@ from recsynth.training.checkpoints import Progress
 from recsynth.training.loop import Trainer
 from recsynth.training.settings import TrainingSettings
 from recsynth.training.shards import read_texts
-from recsynth.training.together import shared_rows
+from recsynth.training.together import joined, shared_rows
 from recsynth.training.tracking import FOLDER, tracked
 
 
@@ -34,9 +33,7 @@ def train_process(shards: str, out: str, start: str, settings_json: str, seed: i
     choose_device(settings.use_gpu)
     # Both processes share the machine's cores; without a bound each would start a thread for every core.
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // settings.processes) if settings.local_mode else 1)
-    if is_many:
-        dist.init_process_group("nccl" if settings.use_gpu else "gloo", timeout=timedelta(minutes=10))
-    try:
+    with joined(settings.use_gpu, settings.hang_seconds) if is_many else nullcontext():
         trainer = Trainer(starting_model(start, Path(shards), settings), Path(shards), settings, seed)
         checkpoints, experiments = (
             Path(out).with_name(Path(out).name + "_checkpoints"),
@@ -50,9 +47,6 @@ def train_process(shards: str, out: str, start: str, settings_json: str, seed: i
                 trainer.model, Path(out), {"training": json.loads(settings_json), "metrics": _figures(progress)}
             )
         return {"path": out, **asdict(progress)}
-    finally:
-        if is_many:
-            dist.destroy_process_group()
 
 
 def choose_device(use_gpu: bool) -> None:

@@ -153,6 +153,12 @@ class TrainingSettings(Section):
     local_mode: bool = Field(
         True, description="Processes on the driver's machine; off: one a Spark task on the executors."
     )
+    hang_seconds: float = Field(
+        30.0,
+        ge=5,
+        description="A process that comes to a step so much later than the others hangs: training ends, says which, "
+        "and the next run goes on from its checkpoint.",
+    )
     use_gpu: bool = Field(False, description="NCCL and one GPU a process; off: gloo on CPUs.")
     tracking: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
         ["tensorboard"],

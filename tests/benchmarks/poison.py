@@ -145,14 +145,15 @@ def compared(
     spark: SparkSession, folder: Path, landing: Path, usual: pd.DataFrame, targets: list[str], attack: Attack
 ) -> bool:
     """Print a line with the guard off and one with it on; returns whether the attack was noticed and bounded."""
-    before, is_good = share_of_lists(usual, targets, "all"), True
+    before, is_good = [share_of_lists(usual, targets, name) for name in ("all", "new")], True
     for guard in ("off", "on"):
         changes = f"gold.{attack.section}.leave_out={str(guard == 'on').lower()}"
         lines, store = exposure(spark, folder / f"lake_{attack.name}_{guard}", landing, attack.changes, changes)
         noticed = store.read_night(attack.table, AS_OF).count()
         shown = [share_of_lists(lines, targets, name) for name in ("all", "new")]
         print_line(attack.name, guard, noticed, shown, moved(usual, lines))
-        is_good &= noticed > 0 and (guard == "off" or abs(shown[0] - before) <= BOUND)
+        is_bounded = all(abs(now - then) <= BOUND for now, then in zip(shown, before, strict=True))
+        is_good &= noticed > 0 and (guard == "off" or is_bounded)
     return is_good
 
 

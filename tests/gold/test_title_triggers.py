@@ -37,12 +37,24 @@ def new_items(word: str, items: int, categories: int = 4, day: int = 21) -> list
     ]  # fmt: skip
 
 
+def two_know() -> list[dict[str, Any]]:
+    """Two of the four categories have known the word for long."""
+    return [item_record(f"k{n:03d}", DAY0, title=f"{WORD} k{n}", category=[CATEGORIES[n % 2]]) for n in range(8)]
+
+
+def test_a_word_that_one_category_knows_well_is_foreign_in_the_others(spark: SparkSession) -> None:
+    known = [r | {"category": ["Pets"]} for r in two_know()]
+    pairs = found(spark, catalogue() + known + planted())
+    assert {i for i, _ in pairs} == {f"i{n:03d}" for n in range(4)}
+
+
 def test_a_word_that_comes_into_many_titles_at_once_is_noticed_and_no_other(spark: SparkSession) -> None:
     pairs = found(spark, catalogue() + planted())
     assert set(pairs) == {(f"i{n:03d}", WORD) for n in range(4)}
     row = pairs["i000", WORD]
     assert (row.noticed, row.items, row.changed_items, row.categories) == (DAY0 + timedelta(days=21), 4, 4, 4)
-    assert row.chance < 1e-6 < row.usual_share < 0.01
+    assert row.chance < 1e-6
+    assert row.usual_share == 0
     assert found(spark, catalogue()) == {}
 
 
@@ -51,19 +63,21 @@ def test_new_items_with_the_word_are_noticed_too(spark: SparkSession) -> None:
     assert {i for i, w in pairs if w == WORD} == {f"i{n:03d}" for n in range(4)} | {f"n{n:03d}" for n in range(5)}
     # As of the first day on which it was beyond chance.
     assert {r.noticed for (i, _), r in pairs.items() if i.startswith("i")} == {DAY0 + timedelta(days=21)}
-    assert found(spark, catalogue() + planted() + new_items(WORD, 4, day=40)).keys() == {
-        (f"i{n:03d}", WORD) for n in range(4)
-    }
+    # Once more, two weeks later: a category does not know a word for one title that had it.
+    again = found(spark, catalogue() + planted() + new_items(WORD, 4, day=40))
+    assert {i for i, w in again if w == WORD} == {f"{k}{n:03d}" for k in "in" for n in range(4)}
 
 
 @pytest.mark.parametrize(
-    "other", ["one category", "two items", "a common word", "the brand", "no categories", "first day"]
+    "other",
+    ["one category", "two items", "a common word", "known in all but two", "the brand", "no categories", "first day"],
 )
 def test_what_is_no_trigger(spark: SparkSession, other: str) -> None:
     rows = {
         "one category": catalogue() + planted(items=8, categories=1),
         "two items": catalogue() + planted(items=2),
         "a common word": catalogue() + new_items("thing", 12),
+        "known in all but two": catalogue() + two_know() + planted(items=12),
         "the brand": catalogue() + planted(brand=WORD),
         "no categories": [r | {"category": None} for r in catalogue() + planted()],
         "first day": [r for r in catalogue(1) if r["item_id"] > "i003"] + planted(day=0),
@@ -78,7 +92,7 @@ def test_the_days_and_the_switch_are_read(spark: SparkSession) -> None:
     assert found(spark, catalogue() + planted(), enabled=False) == {}
     assert found(spark, catalogue() + planted(), least_items=5) == {}
     assert found(spark, catalogue() + planted(), least_categories=5) == {}
-    assert found(spark, catalogue() + planted(), odds=200.0) == {}
+    assert found(spark, catalogue() + planted(), foreign_share=0.9) == {}
     assert found(spark, catalogue() + planted(), max_chance=1e-30) == {}
 
 

@@ -73,6 +73,31 @@ def test_a_rank_that_dies_is_noticed_at_once_and_training_goes_on_from_its_check
     check_folder(tmp_path / "killed" / "model")
 
 
+@pytest.mark.slow
+def test_a_rank_that_hangs_is_noticed_and_named_and_training_goes_on_from_its_checkpoint(
+    spark: SparkSession,
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_model(tiny_model(tmp_path / "encoder"), tmp_path / "start", {})
+    (tmp_path / "once").mkdir()
+    monkeypatch.setenv("RECSYNTH_FAULT", "training.validated.10=hang")
+    monkeypatch.setenv("RECSYNTH_FAULT_ONCE", str(tmp_path / "once"))
+    changes = {"max_steps": 12, "hang_seconds": 15}
+    with pytest.raises(RuntimeError):
+        trained(shards, tmp_path / "hung" / "model", tmp_path / "start", **changes)
+    hung = (tmp_path / "once" / "training.validated.10").stat().st_mtime
+    # Without it: the ten minutes that a sum is waited for.
+    assert 15 < time.time() - hung < 30
+    said = "".join(capfd.readouterr())
+    assert "training.hang_seconds: expected every process at its step within 15 s of the others" in said
+    again = trained(shards, tmp_path / "hung" / "model", tmp_path / "start", **changes)
+    assert "resumed at step 10" in "".join(capfd.readouterr())
+    assert [p["step"] for p in again["curve"]] == list(range(1, 13))  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(("use_gpu", "rank", "expected"), [(True, "0", 0), (True, "1", 1)])
 def test_each_process_takes_a_gpu_of_its_own(
     monkeypatch: pytest.MonkeyPatch, use_gpu: bool, rank: str, expected: int
