@@ -67,7 +67,7 @@ class TriggerSettings(Section):
         3, ge=2, description="Fewer top categories are a line of goods; a catalogue without categories names no word."
     )
     foreign_share: float = Field(
-        0.02,
+        0.01,
         gt=0,
         lt=1,
         description="A category hardly knows a word that at most this share of its items have: only there it counts.",

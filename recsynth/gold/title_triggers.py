@@ -42,7 +42,7 @@ def title_triggers(item_records: DataFrame, night: Night) -> DataFrame:
 def without_triggers(text: Column, words: Column) -> Column:
     """A text without the words that were planted; `words` is an array of what title_triggers found, or null."""
     pattern = F.concat(
-        F.lit(r"(?iu)(?<![\p{L}\p{M}\p{N}])("), F.array_join(words, "|"), F.lit(r")(?![\p{L}\p{M}\p{N}])")
+        F.lit(r"(?iu)\s*(?<![\p{L}\p{M}\p{N}])("), F.array_join(words, "|"), F.lit(r")(?![\p{L}\p{M}\p{N}])")
     )
     left = F.trim(F.regexp_replace(F.regexp_replace(text, pattern, F.lit("")), r"\s+", " "))
     return F.when(F.size(F.coalesce(words, F.array())) > 0, left).otherwise(text)

@@ -63,8 +63,10 @@ def test_new_items_with_the_word_are_noticed_too(spark: SparkSession) -> None:
     assert {i for i, w in pairs if w == WORD} == {f"i{n:03d}" for n in range(4)} | {f"n{n:03d}" for n in range(5)}
     # As of the first day on which it was beyond chance.
     assert {r.noticed for (i, _), r in pairs.items() if i.startswith("i")} == {DAY0 + timedelta(days=21)}
-    # Once more, two weeks later: a category does not know a word for one title that had it.
-    again = found(spark, catalogue() + planted() + new_items(WORD, 4, day=40))
+    # Two weeks later one title in fifty of each category has it: the word is known there.
+    later = catalogue() + planted() + new_items(WORD, 4, day=40)
+    assert {i for i, _ in found(spark, later)} == {f"i{n:03d}" for n in range(4)}
+    again = found(spark, later, foreign_share=0.02)
     assert {i for i, w in again if w == WORD} == {f"{k}{n:03d}" for k in "in" for n in range(4)}
 
 
@@ -86,9 +88,9 @@ def test_what_is_no_trigger(spark: SparkSession, other: str) -> None:
 
 
 def test_the_days_and_the_switch_are_read(spark: SparkSession) -> None:
-    spread = [r for n in range(4) for r in planted(day=21 + 3 * n)[n : n + 1]]
+    spread = [r for n in range(4) for r in planted(day=21 + 4 * n)[n : n + 1]]
     assert found(spark, catalogue() + spread) == {}
-    assert len(found(spark, catalogue() + spread, days=10)) == 4
+    assert len(found(spark, catalogue() + spread, days=14)) == 4
     assert found(spark, catalogue() + planted(), enabled=False) == {}
     assert found(spark, catalogue() + planted(), least_items=5) == {}
     assert found(spark, catalogue() + planted(), least_categories=5) == {}
@@ -123,7 +125,8 @@ def test_a_word_added_to_known_titles_moves_no_text_even_unnoticed(spark: SparkS
 @pytest.mark.parametrize(
     ("text", "words", "left"),
     [
-        ("Best mug. The BEST, best-known.", ["best"], "mug. The , -known."),
+        ("Best mug. The BEST, best-known.", ["best"], "mug. The,-known."),
+        ("Blue mug best. Mugs.", ["best"], "Blue mug. Mugs."),
         ("Bestial mug", ["best"], "Bestial mug"),
         ("Été blue mug", ["été", "mug"], "blue"),
         ("A mug", [], "A mug"),
