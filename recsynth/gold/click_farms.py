@@ -7,7 +7,7 @@ import math
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.gold.crowds import log_chance, tolerated_share
+from recsynth.gold.crowds import log_chance
 from recsynth.gold.settings import FarmSettings
 from recsynth.stage import Night
 from recsynth.tables.gold import CLICK_FARMS
@@ -79,7 +79,9 @@ def _crowded(touched: DataFrame, farms: FarmSettings) -> DataFrame:
     )
     both = sums.where(F.col("y") >= farms.least_accounts).join(F.broadcast(shop), on="day", how="inner")
     usual = (F.col("shop_y") - F.col("y") + 1) / (F.col("shop_n") - F.col("n") + 2)
-    judged = both.withColumn("usual_share", usual).withColumn("tolerated", tolerated_share(usual, farms.odds))
+    judged = both.withColumn("usual_share", usual).withColumn(
+        "tolerated", farms.odds * usual / (1 - usual + farms.odds * usual)
+    )
     judged = judged.withColumn("log_chance", log_chance(F.col("y"), F.col("n"), F.col("tolerated")))
     crowded = judged.where(
         (F.col("shop_n") - F.col("n") >= farms.least_accounts) & (F.col("y") / F.col("n") > F.col("tolerated"))

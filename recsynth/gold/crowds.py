@@ -6,11 +6,6 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 
-def tolerated_share(usual: Column, odds: float) -> Column:
-    """The share whose odds are `odds` times those of the usual share, in (0, 1)."""
-    return odds * usual / (1 - usual + odds * usual)
-
-
 def log_chance(found: Column, of: Column, share: Column) -> Column:
     """Logarithm of the greatest probability of at least `found` among `of`, were their share `share` or less.
 

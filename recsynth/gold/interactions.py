@@ -39,11 +39,10 @@ def matrix(events: DataFrame, click_farms: DataFrame, cutoffs: list[datetime], g
     """R at each cut-off, one row per (cutoff, user, item) with R_ij > 0."""
     event_type, quantity = F.col("event_type"), F.coalesce("quantity", F.lit(1))
     is_purchase, is_return = event_type == "purchase", event_type == "return"
-    decayed = weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
     seen = without_farms(at_cutoffs(events, cutoffs), click_farms, gold.farms)
     pairs = seen.groupBy("cutoff", "user_id", "item_id").agg(
-        exact_sum(F.when(is_purchase, decayed)).alias("bought_weight"),
-        exact_sum(F.when(~(is_purchase | is_return), decayed)).alias("other_weight"),
+        exact_sum(F.when(is_purchase, decayed(gold))).alias("bought_weight"),
+        exact_sum(F.when(~(is_purchase | is_return), decayed(gold))).alias("other_weight"),
         F.sum(F.when(is_purchase, quantity).otherwise(0)).alias("bought"),
         F.sum(F.when(is_return, quantity).otherwise(0)).alias("returned"),
         F.count_if(event_type.isin("view", "click")).cast("int").alias("views"),
@@ -84,6 +83,11 @@ def at_cutoffs(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:
     """Each event once for every cut-off that lies after it, in a column `cutoff`."""
     each = F.explode(F.array(*map(F.lit, cutoffs)))
     return events.withColumn("cutoff", each).where("ts < cutoff")
+
+
+def decayed(gold: GoldSettings) -> Column:
+    """What an event adds to R at `cutoff`."""
+    return weight_of(gold) * F.pow(F.lit(2.0), -age_days() / F.lit(gold.half_life_days))
 
 
 def age_days() -> Column:

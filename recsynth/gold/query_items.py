@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.gold.click_farms import without_farms
-from recsynth.gold.interactions import SECONDS_PER_DAY
+from recsynth.gold.interactions import decayed
 from recsynth.gold.sums import exact_sum
 from recsynth.mapping import LED_TO, with_searches
 from recsynth.stage import Night
@@ -28,13 +28,10 @@ def query_items(events: DataFrame, click_farms: DataFrame, night: Night) -> Data
         .groupBy(F.col("search").alias("query"))
         .agg(F.count_distinct(session).alias("all_sessions"))
     )
-    weights = F.create_map(*(F.lit(x) for pair in gold.event_weights.items() for x in pair))
-    age_days = (F.lit(night.cutoff).cast("double") - F.col("ts").cast("double")) / SECONDS_PER_DAY
-    weight = F.coalesce(weights[F.col("event_type")], F.lit(0.0)) * F.pow(F.lit(2.0), -age_days / gold.half_life_days)
     led = traced.where(F.col("event_type").isin(*LED_TO) & F.col("led_by").isNotNull() & F.col("item_id").isNotNull())
     people = without_farms(led.withColumn("cutoff", F.lit(night.cutoff)), click_farms, gold.farms)
     pairs = people.groupBy(F.col("led_by").alias("query"), "item_id").agg(
-        exact_sum(weight).alias("weight"),
+        exact_sum(decayed(gold)).alias("weight"),
         F.count_distinct(session).alias("sessions"),
         F.max("ts").alias("last_ts"),
     )

@@ -25,7 +25,8 @@ def title_triggers(item_records: DataFrame, night: Night) -> DataFrame:
     knows it: at most `foreign_share` of the items that were known before have it. Of the items that got words within
     the last days, those that got this one as a foreign one are a crowd where chance explains so many of such a share
     with at most `max_chance`; and no line of goods is behind it: they lie in several categories, none of which holds
-    most of them. A day is judged by it and days before alone, so a catalogue's first days name nothing.
+    most of them. A day is judged by the titles until then alone (categories are as last
+    known), so a catalogue's first days name nothing.
     What is held in one place: a row a day of the shop.
     """
     triggers = night.settings.gold.triggers

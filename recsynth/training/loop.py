@@ -120,6 +120,8 @@ class Trainer:
             if self.track is not None:
                 for point in resumed.curve:
                     self.track(int(point["step"]), {k: v for k, v in point.items() if k != "step"})
+            # A tracker may take its time over a whole curve: nobody hangs meanwhile.
+            self._wait()
             return
         if self.rank == 0:
             self.checkpoints.clear()

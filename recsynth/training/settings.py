@@ -157,7 +157,7 @@ class TrainingSettings(Section):
         30.0,
         ge=5,
         description="A process that comes to a step so much later than the others hangs: training ends, says which, "
-        "and the next run goes on from its checkpoint.",
+        "and the next run goes on from its checkpoint. More where a tracking server may keep the first one waiting.",
     )
     use_gpu: bool = Field(False, description="NCCL and one GPU a process; off: gloo on CPUs.")
     tracking: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
