@@ -32,10 +32,10 @@ from recsynth.stage import Night
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.bronze import ROWS
-from recsynth.tables.gold import ITEM_TEXT, QUERY_ITEMS
+from recsynth.tables.gold import ITEM_TEXT, POST_TOPICS, QUERY_ITEMS
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, PUBLISHED
-from recsynth.tables.output import OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
+from recsynth.tables.output import FOUND_TOPICS, OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
 from recsynth.tables.silver import EVENTS, QUARANTINE
 from recsynth.tables.synthesis import (
     SYNTHETIC_HISTORIES,
@@ -232,12 +232,19 @@ def _derived(found: Traces, since: date, rows: dict[str, int]) -> None:
     """What was written of their texts and searches, and what was synthesised in nights that knew them."""
     store, column, is_item = found.store, found.kind.column, found.kind.name == ITEM
     said = found.events.where("text is not null").select("event_id", "item_id", F.col("event_date").alias("day"))
-    if not said.isEmpty():
+    posted = found.posts.select(F.concat_ws("/", "source", "post_id").alias("event_id"))
+    voices = said.select("event_id").union(posted)
+    if not voices.isEmpty():
         alerts = store.read(OPINION_ALERTS).withColumn("event_id", F.explode("event_ids"))
-        named = alerts.join(said, "event_id", "left_semi")
+        named = alerts.join(voices, "event_id", "left_semi")
         _delete(store, OPINION_ALERTS, named, key_of(OPINION_ALERTS), rows)
+    if not said.isEmpty():
         _delete(store, REVIEW_SENTIMENT, said, ("item_id", "day"), rows)
-    if is_item or not (said.isEmpty() and found.questions.isEmpty()):
+    if not posted.isEmpty():
+        # Topics are words, centres and examples of many posts, theirs among them; the next night finds them anew.
+        for table in (FOUND_TOPICS, POST_TOPICS):
+            store.delete(table, f"{RUN_DATE} > '{since}'")
+    if is_item or not (voices.isEmpty() and found.questions.isEmpty()):
         # Which texts these labels are of can't be told from their hashes: they are read anew the next night.
         store.delete(TEXT_LABELS, "true")
     query = normalised(F.col("query")).alias("query")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recsynth.apps.ad_copy import ad_copy
 from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.find_topics import find_topics
 from recsynth.apps.item_labels import item_labels
 from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.judge_profiles import judge_profiles
@@ -44,7 +45,7 @@ from recsynth.synthesis.synthesise import synthesise
 from recsynth.synthesis.write_texts import write_texts
 from recsynth.training.train import train
 
-ALL_TIME = frozenset({"silver.events", "silver.item_records", "silver.tickets", "silver.policies"})
+ALL_TIME = frozenset({"silver.events", "silver.item_records", "silver.tickets", "silver.policies", "silver.posts"})
 ALL_NIGHTS = frozenset({"model.models"})
 ALL_CLASSIFIERS = frozenset({"model.classifiers"})
 
@@ -66,12 +67,14 @@ STAGES: tuple[Stage, ...] = (
             "silver.item_records",
             "silver.tickets",
             "silver.policies",
+            "silver.posts",
         ),
         (
             "silver.events",
             "silver.item_records",
             "silver.tickets",
             "silver.policies",
+            "silver.posts",
             "silver.quarantine",
             "silver.cleaned_files",
         ),
@@ -86,6 +89,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.item_records",
             "silver.tickets",
             "silver.policies",
+            "silver.posts",
             "silver.quarantine",
             "ops.erasures",
         ),
@@ -107,14 +111,21 @@ STAGES: tuple[Stage, ...] = (
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
         "teach_texts",
-        ("silver.reviews", "silver.tickets", "silver.items", "model.classifiers"),
+        ("silver.reviews", "silver.posts", "silver.tickets", "silver.items", "model.classifiers"),
         ("model.classifiers", "ops.metrics"),
         teach_texts,
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage(
         "label_texts",
-        ("silver.reviews", "silver.tickets", "silver.items", "model.classifiers", "model.text_labels"),
+        (
+            "silver.reviews",
+            "silver.posts",
+            "silver.tickets",
+            "silver.items",
+            "model.classifiers",
+            "model.text_labels",
+        ),
         ("model.text_labels",),
         label_texts,
         sees_nights=ALL_CLASSIFIERS,
@@ -127,9 +138,23 @@ STAGES: tuple[Stage, ...] = (
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage(
+        "find_topics",
+        ("silver.posts", "model.classifiers", "model.text_labels", "output.found_topics"),
+        ("gold.post_topics", "output.found_topics"),
+        find_topics,
+        sees_nights=ALL_CLASSIFIERS | {"output.found_topics"},
+    ),
+    Stage(
         "opinions",
-        ("silver.reviews", "silver.items", "model.classifiers", "model.text_labels"),
-        ("output.opinion_trends", "output.opinion_alerts"),
+        (
+            "silver.reviews",
+            "silver.posts",
+            "silver.items",
+            "gold.post_topics",
+            "model.classifiers",
+            "model.text_labels",
+        ),
+        ("output.opinion_trends", "output.opinion_alerts", "ops.metrics"),
         opinions,
         sees_nights=ALL_CLASSIFIERS,
     ),

@@ -95,6 +95,10 @@ title = "Description"
   from `ts` on, so map it if an agent writes them later.
 - `kind = "policies"`: needs <policies>. All columns: <policies columns>. What the shop tells everybody; `seen_date` as
   for items.
+- `kind = "posts"`: needs <posts>. All columns: <posts columns>. What people write in public, or a complaint; `text`
+  may be null where `sentiment` (positive, neutral, negative) is told, so `sentiment = "'negative'"` makes complaints of
+  all rows. `topic` and `sentiment` count as known from `labelled_at` on; without it, from `ts` on. A later row of the
+  same post takes the place of the earlier one; without `post_id` a row is known by its content.
 - `item_columns` (events only): the same item columns, from event rows; the record is dated by its event.
 - `_path` in an expression is the file's path below the landing folder: `regexp_extract(_path, '([0-9-]{10})', 1)`.
 - CSV and Parquet files must have every column that an expression names, unless `optional` lists it; else the run ends

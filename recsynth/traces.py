@@ -18,7 +18,7 @@ from recsynth.store import ABSENT, Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.model import CLASSIFIERS, MODELS
-from recsynth.tables.silver import EVENTS, ITEM_RECORDS, TICKETS
+from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
 
 USER, ITEM, REVIEW = "user", "item", "review"
@@ -39,11 +39,11 @@ class Kind:
 
 
 KINDS = {
-    USER: Kind(USER, "user_id", (EVENTS, TICKETS)),
+    USER: Kind(USER, "user_id", (EVENTS, TICKETS, POSTS)),
     ITEM: Kind(
         ITEM,
         "item_id",
-        (EVENTS, TICKETS, ITEM_RECORDS),
+        (EVENTS, TICKETS, POSTS, ITEM_RECORDS),
         (
             "items",
             "events",
@@ -89,6 +89,11 @@ class Traces:
         return self._own(TICKETS) if TICKETS in self.kind.counted else self.store.read(TICKETS).limit(0)
 
     @cached_property
+    def posts(self) -> DataFrame:
+        """Their posts; of a review none."""
+        return self._own(POSTS) if POSTS in self.kind.counted else self.store.read(POSTS).limit(0)
+
+    @cached_property
     def titles(self) -> list[str]:
         """The titles that items had; of others none."""
         if self.kind.name != ITEM:
@@ -99,9 +104,10 @@ class Traces:
 
     @cached_property
     def since(self) -> date | None:
-        """The first day of their events and questions, and of records of an item; None where there is none."""
+        """The first day of their events, questions and posts, and of records of an item; None where there is none."""
         local = F.to_date(F.from_utc_timestamp("ts", self.settings.shop_time_zone))
-        firsts = [self.events.agg(F.min("event_date")).first(), self.questions.agg(F.min(local)).first()]
+        asked, posted = (rows.agg(F.min(local)).first() for rows in (self.questions, self.posts))
+        firsts = [self.events.agg(F.min("event_date")).first(), asked, posted]
         if ITEM_RECORDS in self.kind.counted:
             firsts.append(self._own(ITEM_RECORDS).agg(F.min("seen_date")).first())
         return min((r[0] for r in firsts if r is not None and r[0] is not None), default=None)

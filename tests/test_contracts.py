@@ -20,6 +20,7 @@ from recsynth.tables.gold import (
     INTERACTIONS,
     ITEM_DEMAND,
     ITEM_TEXT,
+    POST_TOPICS,
     QUERY_ITEMS,
     TITLE_TRIGGERS,
     WINDOW_HISTORIES,
@@ -27,10 +28,10 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
-from recsynth.tables.output import AD_COPY, ITEM_LABELS
+from recsynth.tables.output import AD_COPY, FOUND_TOPICS, ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
-from recsynth.tables.silver import POLICIES, REVIEWS, TICKETS
+from recsynth.tables.silver import POLICIES, POSTS, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.gold.farms import farm, shop
@@ -44,8 +45,8 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "click_farms", "title_triggers", "interactions", "histories", "query_items", "item_text",
     "item_demand", "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
-    "purchase_propensity", "review_sentiment", "opinions", "demand_forecast", "user_profiles", "service_answers",
-    "ad_copy",
+    "purchase_propensity", "review_sentiment", "find_topics", "opinions", "demand_forecast", "user_profiles",
+    "service_answers", "ad_copy",
 )  # fmt: skip
 
 
@@ -126,6 +127,13 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             {"source": "s", "ticket_id": f"t{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1), "item_id": "i0",
              "question": f"How long may I return it, number {n}?", "copies": 1} for n, u in enumerate(USERS)
         ]),
+        "posts": table(spark, POSTS, [
+            {"source": "s", "post_id": f"p{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1 + n % 20), "copies": 1,
+             "text": f"The new app crashes at login, {n}", "sentiment": "negative", "entity": "Ora"}
+            for n, u in enumerate([*USERS, *[None] * 20])
+        ]),
+        "post_topics": table(spark, POST_TOPICS, []),
+        "found_topics": table(spark, FOUND_TOPICS, []).withColumn("run_date", F.lit(AS_OF)),
         "policies": table(spark, POLICIES, [
             {"source": "s", "policy_id": "returns", "text_hash": "h", "seen_date": AS_OF - timedelta(days=9),
              "title": "Returns", "text": "Anything can be returned within 30 days. Put it into its box.", "copies": 1}
@@ -159,7 +167,7 @@ def sha256(spark: SparkSession, text: str) -> str:
 
 
 # These take a quarter of a minute each; `make test-slow` runs them, and tests of their own are in tests/apps.
-SLOW = {"user_profiles", "ad_copy", "opinions", "demand_forecast", "service_answers"}
+SLOW = {"user_profiles", "ad_copy", "find_topics", "opinions", "demand_forecast", "service_answers"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in STAGES])

@@ -23,11 +23,11 @@ from recsynth.settings import Settings
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES
 from recsynth.tables.bronze import ROWS
-from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_TEXT, QUERY_ITEMS
+from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_TEXT, POST_TOPICS, QUERY_ITEMS
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import ERASURES, METRICS, PUBLISHED
-from recsynth.tables.output import OPINION_ALERTS, RECOMMENDATIONS, SIMILAR_ITEMS
-from recsynth.tables.silver import EVENTS, ITEM_RECORDS, QUARANTINE, REVIEWS
+from recsynth.tables.output import FOUND_TOPICS, OPINION_ALERTS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, QUARANTINE, REVIEWS
 from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
 from recsynth.traces import ITEM, REVIEW
 from tests.model.tiny import tiny_model
@@ -46,7 +46,9 @@ def configured(folder: Path) -> Settings:
     source = CLICKS | {"columns": CLICKS["columns"] | {"text": "text"}}
     catalogue = {"name": "catalogue", "kind": "items", "format": "csv", "path": "items/*.csv",
                  "columns": {"item_id": "item", "title": "title", "seen_date": "'2024-03-01'"}}  # fmt: skip
-    return settings(folder, source, catalogue, simulate=False, gold={"windows": {"count": 1, "days": 7}})
+    posts = {"name": "posts", "kind": "posts", "format": "csv", "path": "posts/*.csv",
+             "columns": {"post_id": "id", "user_id": "user", "ts": "at", "text": "words"}}  # fmt: skip
+    return settings(folder, source, catalogue, posts, simulate=False, gold={"windows": {"count": 1, "days": 7}})
 
 
 def landed(folder: Path) -> None:
@@ -61,6 +63,8 @@ def landed(folder: Path) -> None:
              event("0-bad", user_id=ANNA, quantity="-1"), event("0-bad", user_id=ANNA, quantity="-1"),
              f'{{"user_id": "{ANNA}", torn', "torn by nobody of i10{"]  # fmt: skip
     write_jsonl(folder, "a.jsonl", [*rows, rows[0]])
+    posted = f"p0,{ANNA},2024-03-05,Late again\np1,{BEN},2024-03-05,Late too\np2,,2024-03-06,Who knows\n"
+    write_csv(folder, "posts/a.csv", "id,user,at,words\n" + posted)
     write_csv(folder, "items/a.csv", 'item,title\ni1,A "MUG"\ni1,A "MUG"\ni10,PAN\n,NOTHING\n')
 
 
@@ -86,8 +90,14 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, without_
         alerts = [{"topic": "all", "entity_kind": kind, "entity": "i", "raised": night, "began": night,
                    "last_day": night, "negatives": 2, "texts": 2, "expected": 0.1, "chance": 0.001,
                    "event_ids": ids, "sentences": ["Broken."]}
-                  for kind, ids in (("item", ["0-r", "1-r"]), ("brand", ["1-r"]))]  # fmt: skip
+                  for kind, ids in (("item", ["0-r", "1-r"]), ("brand", ["1-r"]), ("named", ["posts/p0", "posts/p1"]),
+                                    ("shop", ["posts/p1"]))]  # fmt: skip
         store.write(OPINION_ALERTS, table(spark, OPINION_ALERTS, alerts), night)
+        topic = {"topic": "late", "words": ["late"], "texts": 2, "since": night, "examples": ["Late again"],
+                 "centre": [1.0], "reach": 0.5}  # fmt: skip
+        store.write(FOUND_TOPICS, table(spark, FOUND_TOPICS, [topic]), night)
+        near = [{"content_hash": "h", "topic": "late", "similarity": 0.9}]
+        store.write(POST_TOPICS, table(spark, POST_TOPICS, near), night)
         drawn = [{"generator": "gan", "user_id": "synthetic-1", "segment": "light", "items": ["i0"],
                   "model_version": f"gan{night}", "seed": 1, "source_version": 1}]  # fmt: skip
         store.write(SYNTHETIC_HISTORIES, table(spark, SYNTHETIC_HISTORIES, drawn), night)
@@ -143,11 +153,14 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
     assert {t.name for t in TABLES.values() if "user_id" in t.column_names
             and store.read(t).where(f"user_id = '{ANNA}'").count()} == set()  # fmt: skip
     # Landed: 8 events one of them twice, a bad row twice, a torn line.
-    assert (done.rows[EVENTS.name], done.rows[ROWS.name], done.rows[QUARANTINE.name]) == (7, 11, 2)
+    assert (done.rows[EVENTS.name], done.rows[ROWS.name], done.rows[QUARANTINE.name]) == (7, 12, 2)
+    assert (done.rows[POSTS.name], sorted(r.post_id for r in store.read(POSTS).collect())) == (1, ["p1", "p2"])
     assert {r.raw for r in store.read(QUARANTINE).collect()} == {"torn by nobody of i10{", '{"title":"NOTHING"}'}
     # What was written of the person's texts and searches; what others searched too stays.
-    assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand"}
-    assert {store.read(t).count() for t in (TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)} == {0}
+    assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand", "shop"}
+    assert {
+        store.read(t).count() for t in (FOUND_TOPICS, POST_TOPICS, TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)
+    } == {0}
     assert "anna's secret" not in {r["query"] for r in store.read(QUERY_ITEMS).collect()}
     # What had learned from the person is out of use; the encoder as it came and the catalogue's reader are not.
     assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", "gan", "writer-") for n in (FIRST, SECOND))])
@@ -163,15 +176,19 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
         assert store.read(EVENTS, night.versions[EVENTS.name]).count() == len(before[EVENTS.name])
     assert not (lake / "_work").exists()
     assert FIRST in done.pages
-    assert len(done.landing) == 1
+    assert len(done.landing) == 2
     row = proof(store, ANNA)
     assert row is not None
-    assert (row.status, row.landed, row.left, row.is_withdrawn) == ("complete", {"clicks": 11}, 0, True)
+    assert (row.status, row.landed, row.left, row.is_withdrawn) == ("complete", {"clicks": 11, "posts": 1}, 0, True)
     assert proof(store, BEN) is None
     # Later nights count what was erased, and learn of nobody who is not there.
     run_night(spark, chosen, SECOND + timedelta(days=1), stages=SHORT)
     found = store.read_night(METRICS, SECOND + timedelta(days=1)).where("stage = 'account'").collect()
-    assert {r.metric: r.value for r in found}["rows_erased"] == 11
+    assert {r.segment: r.value for r in found if r.metric == "rows_erased"} == {
+        "clicks": 11,
+        "posts": 1,
+        "catalogue": 0,
+    }
     new = {r.user_id for r in store.read(INTERACTIONS).where(f"{RUN_DATE} > '{SECOND}'").collect()}
     assert new == {BEN, "cleo", "dora"}
     store.delete(ERASURES, "true")
@@ -236,7 +253,8 @@ def test_a_review_is_gone_and_its_writer_stays(shop: tuple[Path, Settings, Store
     assert of_table(store, EVENTS.name) == before
     assert "1-r" not in {r.event_id for r in store.read(REVIEWS).collect()}
     assert (done.rows[EVENTS.name], done.rows[ROWS.name]) == (1, 1)
-    assert store.read(OPINION_ALERTS).count() == store.read(TEXT_LABELS).count() == 0
+    assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"named", "shop"}
+    assert (store.read(TEXT_LABELS).count(), store.read(FOUND_TOPICS).count()) == (0, 2)
     assert f"c{SECOND}" in done.models
     row = proof(store, "1-r", REVIEW)
     assert row is not None

@@ -49,6 +49,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "output.opinion_trends": {"topic": "all", "entity_kind": "shop", "entity": "all", "day": WHOLE, "texts": 2,
                               "negative_texts": 1, "neutral_texts": 0, "positive_texts": 1, "negative_share": 0.5,
                               "topic_share": 1.0, "reposts": 0},
+    "output.found_topics": {"topic": "app, crashes", "words": ["app"], "texts": 20, "since": WHOLE, "examples": ["Oh."],
+                            "centre": [1.0], "reach": 0.5},
     "output.opinion_alerts": {"topic": "all", "entity_kind": "item", "entity": "x", "raised": WHOLE, "began": WHOLE,
                               "last_day": WHOLE, "negatives": 9, "texts": 9, "expected": 0.5, "chance": 1e-6,
                               "event_ids": ["e"], "sentences": ["Broke."]},

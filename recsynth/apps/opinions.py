@@ -13,14 +13,21 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
 from recsynth.apps.classify import classifier_in_use, labels_by
+from recsynth.apps.posts import posted_lately, with_known_topic, with_sentiment
+from recsynth.apps.reposts import with_reposts
 from recsynth.apps.review_sentiment import TASK, spoken_lately, with_polarity
 from recsynth.apps.settings import OpinionSettings
 from recsynth.apps.surges import surges
 from recsynth.stage import Frames, Night
+from recsynth.tables.ops import METRICS
 from recsynth.tables.output import OPINION_ALERTS, OPINION_TRENDS, POLARITIES, WHOLE
 
 SHOP = "all"
 SERIES = ["topic", "entity_kind", "entity"]
+_POSTED = (
+    "event_id string, item_id string, named string, day date, text string, label string, score double, topic string, "
+    "topic_by string, read_by string"
+)
 _RAISED = (
     "topic string, entity_kind string, entity string, raised date, began date, last_day date, negatives bigint, "
     "texts bigint, expected double, chance double"
@@ -28,26 +35,36 @@ _RAISED = (
 
 
 def opinions(
-    reviews: DataFrame, items: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night
-) -> Frames:
+    reviews: DataFrame, posts: DataFrame, items: DataFrame, post_topics: DataFrame, classifiers: DataFrame,
+    text_labels: DataFrame, night: Night,
+) -> Frames:  # fmt: skip
     """Texts counted by topic, entity and day, and alerts on surges of negative ones.
 
-    Reads silver.reviews, silver.items, model.classifiers and model.text_labels; writes output.opinion_trends and
-    output.opinion_alerts. A topic is an aspect, or `all`; an entity an item, a brand, a category or the shop. The
-    same text on an item within fold_days, by whomever, is one text and a repost.
+    Reads silver.reviews, silver.posts, silver.items, gold.post_topics, model.classifiers and model.text_labels; writes
+    output.opinion_trends, output.opinion_alerts and ops.metrics. A topic is an aspect of a review, the topic of a post,
+    or `all`; an entity an item, a brand, a category, the shop, or what a post calls by a name. All but the same text on
+    the same item or name within fold_days, by whomever, is one text and a repost. How posts got their topic and their
+    sentiment is counted in ops.metrics; what nothing tells the sentiment of is left out.
     """
     settings, spark = night.settings.apps.opinions, reviews.sparkSession
     if not settings.enabled:
         return {"opinion_trends": spark.createDataFrame([], OPINION_TRENDS.schema),
-                "opinion_alerts": spark.createDataFrame([], OPINION_ALERTS.schema)}  # fmt: skip
+                "opinion_alerts": spark.createDataFrame([], OPINION_ALERTS.schema),
+                "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
     days = looked_at(settings)
-    voices = _of_entities(_voices(reviews, classifiers, text_labels, night, days), items).persist()
+    spoken = _reviewed(reviews, classifiers, text_labels, night, days)
+    posted = spark.createDataFrame([], _POSTED)
+    if night.settings.apps.posts.enabled:
+        posted = _posted(posts, post_topics, classifiers, text_labels, night, days).persist()
+    every = spoken.unionByName(_of_topics(posted)).persist()
+    voices = _of_entities(with_reposts(every, ("item_id", "named"), settings), items).persist()
     counted = voices.groupBy(*SERIES, "day").agg(
         F.count_if(~F.col("is_repost")).alias("texts"), F.count_if("is_repost").alias("reposts"),
         *(F.count_if((F.col("label") == p) & ~F.col("is_repost")).alias(f"{p}_texts") for p in POLARITIES),
     )  # fmt: skip
     counted = counted.persist()
-    return {"opinion_trends": _trends(counted, night), "opinion_alerts": _alerts(counted, voices, night, days)}
+    return {"opinion_trends": _trends(counted, night), "opinion_alerts": _alerts(counted, voices, night, days),
+            "metrics": _counted(posted)}  # fmt: skip
 
 
 def looked_at(settings: OpinionSettings) -> int:
@@ -56,29 +73,64 @@ def looked_at(settings: OpinionSettings) -> int:
     return settings.shown_days + 2 * max(watch.windows) + watch.cool_down + watch.baseline_days
 
 
-def _voices(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night, days: int) -> DataFrame:
-    """One row per (text, topic): event_id, item_id, topic, day, text, label, score, is_repost."""
-    settings, apps = night.settings.apps.opinions, night.settings.apps
+def _reviewed(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night, days: int) -> DataFrame:
+    """One row per (review, topic): event_id, item_id, named, topic, day, text, label, score."""
+    apps = night.settings.apps
     labels = labels_by(classifier_in_use(classifiers, TASK.name), text_labels)
     polar = with_polarity(spoken_lately(reviews, days, night), labels, apps.sentiment).dropna(subset="label")
     # A review has one voice on a topic, however many of its clauses name it.
     strongest = F.max_by(F.struct("label", "score", "text"), F.struct(F.abs("score"), "content_hash"))
     voice = polar.groupBy("event_id", "item_id", "day", F.col("aspect").alias("topic")).agg(strongest.alias("v"))
-    plain = F.lower(F.regexp_replace("v.text", r"[^\p{L}\p{N}]+", ""))
-    folded = F.when(F.length(plain) >= settings.fold_chars, F.sha2(plain, 256))
-    order = Window.partitionBy("item_id", "topic", folded).orderBy("day", "event_id")
-    since = F.date_diff("day", F.lag("day").over(order))
-    is_repost = F.coalesce(folded.isNotNull() & (since <= settings.fold_days), F.lit(False))
-    return voice.select(
-        "event_id", "item_id", "topic", "day", "v.text", "v.label", "v.score", is_repost.alias("is_repost")
-    )
+    named = F.lit(None).cast("string").alias("named")
+    return voice.select("event_id", "item_id", named, "topic", "day", "v.text", "v.label", "v.score")
+
+
+def _posted(
+    posts: DataFrame, post_topics: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night, days: int
+) -> DataFrame:
+    """One row per post: _POSTED; topic_by: who told the topic, the label, the classifier, those found, or nobody."""
+    posted = posted_lately(posts, days, night).withColumn("told", F.col("topic"))
+    known = with_known_topic(posted, classifiers, text_labels, night)
+    found = known.join(post_topics.select("content_hash", F.col("topic").alias("found")), "content_hash", "left")
+    by = (
+        F.when(F.col("told").isNotNull(), "label").when(F.col("topic").isNotNull(), "text")
+        .when(F.col("found").isNotNull(), "found").otherwise("nothing")
+    )  # fmt: skip
+    made = with_sentiment(found, classifiers, text_labels)
+    made = made.withColumns({"topic_by": by, "topic": F.coalesce("topic", "found")})
+    # Sources name their posts each for itself.
+    event_id = F.concat_ws("/", "source", "post_id").alias("event_id")
+    columns = ("day", "text", "label", "score", "topic", "topic_by", "read_by")
+    return made.select(event_id, "item_id", F.col("entity").alias("named"), *columns)
+
+
+def _of_topics(posted: DataFrame) -> DataFrame:
+    """Each post that has a sentiment once for all that is said, and once for its topic where it has one."""
+    topics = F.array_compact(F.array_distinct(F.array(F.lit(WHOLE), "topic")))
+    heard = posted.dropna(subset="label").withColumn("topic", F.explode(topics))
+    return heard.select("event_id", "item_id", "named", "topic", "day", "text", "label", "score")
+
+
+def _counted(posted: DataFrame) -> DataFrame:
+    """Rows of ops.metrics: posts of the days looked at by what told their sentiment and their topic."""
+    parts = [posted.select(F.lit(f"posts_{c}").alias("metric"), F.col(c).alias("segment"))
+             for c in ("read_by", "topic_by")]  # fmt: skip
+    counts = parts[0].union(parts[1]).groupBy("metric", "segment").agg(F.count("*").alias("n"))
+    none = F.lit(None).cast("double")
+    return counts.select(
+        F.lit("opinions").alias("stage"), "metric", F.lit("").alias("model"), "segment",
+        F.col("n").cast("double").alias("value"), none.alias("low"), none.alias("high"), F.col("n").alias("count"),
+    )  # fmt: skip
 
 
 def _of_entities(voices: DataFrame, items: DataFrame) -> DataFrame:
-    """Each voice once for every entity that it speaks of: its item, the brand and category as last known, the shop."""
+    """Each voice once for every entity that it speaks of: its item, the brand and category as last known, the shop,
+    and what it calls by a name.
+    """
     latest = latest_items(items, "brand", "category")
     known = voices.join(latest, on="item_id", how="left")
-    kinds = {"item": F.col("item_id"), "brand": F.col("brand"), "category": F.col("category"), "shop": F.lit(SHOP)}
+    kinds = {"item": F.col("item_id"), "brand": F.col("brand"), "category": F.col("category"), "shop": F.lit(SHOP),
+             "named": F.col("named")}  # fmt: skip
     columns = ["event_id", "topic", "day", "text", "label", "score", "is_repost"]
     parts = [
         known.select(*columns, F.lit(kind).alias("entity_kind"), entity.alias("entity")).dropna(subset="entity")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from recsynth.apps.text_settings import AdSettings, LabelSettings, SentimentSettings, ServiceSettings
+from recsynth.apps.text_settings import AdSettings, LabelSettings, SentimentSettings, ServiceSettings, TeachingSettings
 from recsynth.section import Section
 
 
@@ -89,14 +89,52 @@ class OpinionSettings(Section):
 
     enabled: bool = Field(True, description="Whether opinions are counted at all; the tables are empty otherwise.")
     shown_days: int = Field(28, ge=1, description="Days before the as-of date that the tables tell of.")
-    fold_days: int = Field(7, ge=0, description="Days within which the same text on an item is a repost.")
+    fold_days: int = Field(7, ge=0, description="Days within which a text that says again what was said is a repost.")
     fold_chars: int = Field(
         60,
         ge=1,
         description="Letters and digits that a text has at least to be a repost; short ones are alike by chance.",
     )
+    fold_share: float = Field(
+        0.7, gt=0, le=1, description="Share of pairs of words from which a text says again what another said."
+    )
     examples: int = Field(5, ge=1, description="Texts that an alert shows.")
     surges: SurgeSettings = Field(default_factory=SurgeSettings, description="When a rise is an alert.")
+
+
+class FoundTopicSettings(Section):
+    """Topics of posts that nobody named and no classifier knows."""
+
+    enabled: bool = Field(True, description="Whether they are looked for; the tables are empty otherwise.")
+    days: int = Field(28, ge=1, description="Days before the as-of date in whose posts they are looked for.")
+    least_texts: int = Field(15, ge=2, description="Distinct texts that make a topic.")
+    max_topics: int = Field(20, ge=1, description="Most topics, the largest.")
+    max_texts: int = Field(
+        3000, ge=2, description="About how many texts the driver looks at, drawn by hash; each costs a vector."
+    )
+    same_from: float = Field(
+        0.8, gt=0, le=1, description="Cosine of two centres from which a topic is that of the night before."
+    )
+
+
+class PostSettings(Section):
+    """What posts are about and how they mean it; sources of kind `posts`."""
+
+    enabled: bool = Field(True, description="Whether posts are read; reviews alone are counted otherwise.")
+    least_confidence: float = Field(
+        0.6, ge=0, lt=1, description="Calibrated chance of its topic below which nobody knows what a post is about."
+    )
+    topic: TeachingSettings = Field(
+        default_factory=TeachingSettings,
+        description="How the classifier of topics is taught, by posts whose topic was told. Its encoder also finds "
+        "topics that nobody named.",
+    )
+    sentiment: TeachingSettings = Field(
+        default_factory=TeachingSettings,
+        description="How the classifier of sentiments is taught, by posts whose sentiment was told; while a sentiment "
+        "has fewer than `min_each` texts, that of reviews reads posts too.",
+    )
+    found: FoundTopicSettings = Field(default_factory=FoundTopicSettings, description="Topics that nobody named.")
 
 
 SENSITIVE = [
@@ -133,6 +171,7 @@ class AppsSettings(Section):
     demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")
+    posts: PostSettings = Field(default_factory=PostSettings, description="What posts are about and how they mean it.")
     profiles: ProfileSettings = Field(default_factory=ProfileSettings, description="Who each customer is.")
     service: ServiceSettings = Field(default_factory=ServiceSettings, description="Intents and answers.")
     labels: LabelSettings = Field(default_factory=LabelSettings, description="Fields of items found in their words.")

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from recsynth.report import plots
 from recsynth.tables.output import WHOLE
 
-ALERTS, SENTENCES = 10, 3
+ALERTS, SENTENCES, TOPICS = 10, 3, 20
 # The narrowest entity says most about what to do.
 _NARROW = ("item", "brand", "category", "shop")
 
@@ -20,7 +20,7 @@ _NARROW = ("item", "brand", "category", "shop")
 def opinions(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     """Negative shares of the shop by day, topics of the shop, the alerts of the last days that chance explains least.
 
-    None where nothing was said. Bound: a row a day, a row a topic, ALERTS alerts.
+    None where nothing was said. Bound: a row a day, TOPICS topics, as many found ones, ALERTS alerts.
     """
     shop = tables["opinion_trends"].where("entity_kind = 'shop'")
     whole = shop.where(F.col("topic") == WHOLE).orderBy("day")
@@ -44,6 +44,13 @@ def opinions(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     named = alerts.join(titles, on=["entity_kind", "entity"], how="left").orderBy(*order)
     return {
         "days": Markup(plots.lines(days, "day", "texts a day")),
-        "topics": [row.asDict() for row in of_topic.orderBy(F.desc("texts"), "topic").collect()],
+        "topics": [row.asDict() for row in of_topic.orderBy(F.desc("texts"), "topic").limit(TOPICS).collect()],
+        "found": _found(tables["found_topics"]),
         "alerts": [{**row.asDict(), "sentences": row.sentences[:SENTENCES]} for row in named.collect()],
     }
+
+
+def _found(topics: DataFrame) -> list[dict[str, Any]]:
+    """Topics that nobody named, the newest first: topic, texts, since and the text that is nearest to its centre."""
+    shown = topics.select("topic", "texts", "since", F.get("examples", F.lit(0)).alias("example"))
+    return [row.asDict() for row in shown.orderBy(F.desc("since"), F.desc("texts"), "topic").limit(TOPICS).collect()]

@@ -17,6 +17,7 @@ from recsynth.shop.catalogue import catalogue, described, snapshot
 from recsynth.shop.catalogue_dirt import soiled
 from recsynth.shop.conversations import ticket_lines
 from recsynth.shop.dirt import bot_events, landed
+from recsynth.shop.posts import post_lines
 from recsynth.shop.questions import POLICIES
 from recsynth.shop.sessions import User
 from recsynth.shop.settings import ShopSettings
@@ -35,7 +36,8 @@ _COLUMNS = [("event_id", pa.string()), ("user_id", pa.string()), ("file_day", pa
 def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Path) -> None:
     """Write the files of a shop below `<landing>` and what was planted in them to `<landing>_truth/`.
 
-    `events/<day>/*.jsonl`, `tickets/<day>/*.jsonl`, `items/<day>.csv` (weekly) and `policies/<day>.csv` (once).
+    `events/<day>/*.jsonl`, `tickets/<day>/*.jsonl`, `posts/<day>/*.jsonl`, `items/<day>.csv` (weekly) and
+    `policies/<day>.csv` (once).
 
     The files are the same for the same seed whatever the number of partitions. They appear under their
     name once all are written. Raises InputError if the landing folder exists and is not empty.
@@ -47,15 +49,18 @@ def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Pa
         shutil.rmtree(folder, ignore_errors=True)
     lines = event_lines(spark, settings, seed).persist()
     asked = ticket_lines(lines, settings, seed).persist()
+    posted = post_lines(spark, settings, seed).persist()
     try:
         _write_lines(lines.withColumn("id", F.col("event_id")), settings, part / "events")
         _write_lines(asked.withColumn("id", F.col("ticket_id")), settings, part / "tickets")
+        _write_lines(posted.withColumn("id", F.col("post_id")), settings, part / "posts")
         soiled_rows = _write_items(settings, seed, part / "items")
         _write_policies(settings, part / "policies")
-        write_truth(lines, asked, soiled_rows, settings, seed, truth)
+        write_truth(lines, asked, posted, soiled_rows, settings, seed, truth)
     finally:
         lines.unpersist()
         asked.unpersist()
+        posted.unpersist()
     if landing.exists():
         landing.rmdir()
     part.rename(landing)

@@ -67,6 +67,9 @@ class ShopSettings(Section):
         0.2, ge=0, le=1, description="Answers that an agent closed with the customer's order and street."
     )
     out_of_scope_share: float = Field(0.1, ge=0, le=1, description="Questions that no shop can answer.")
+    posts_per_day: float = Field(
+        12, ge=0, description="Mean posts in public about the shop in a day, without those that are passed on."
+    )
     files_per_day: int = Field(1, ge=1, description="Files in which a day's events land.")
     dirt: DirtSettings = Field(default_factory=DirtSettings, description="What is wrong with the data.")
 

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from recsynth.shop.batches import bad_batches
 from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.catalogue_dirt import gaps
+from recsynth.shop.posts import post_surge
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.shelves import Stock, stock
 from recsynth.shop.tastes import taste
@@ -21,14 +22,16 @@ from recsynth.shop.words import BRANDS, COLOURS, KINDS
 USERS = """user_id string, country string, activity double, kinds map<string,double>, brands array<string>,
 colours array<string>, materials map<string,string>, price_level double"""
 PROMOTIONS = "item_id string, first_day date, last_day date"
+POST_SURGES = "topic string, first_day date, last_day date"
 BAD_BATCHES = "category string, first_day date, last_day date"
 ITEM_GAPS = "item_id string, field string, value string"
 ITEM_DEFECTS = "file_day int, item_id string, defect string"
 
 
 def write_truth(
-    lines: DataFrame, asked: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSettings, seed: int, folder: Path
-) -> None:
+    lines: DataFrame, asked: DataFrame, posted: DataFrame, soiled_rows: pd.DataFrame, settings: ShopSettings, seed: int,
+    folder: Path,
+) -> None:  # fmt: skip
     """Write one table for each thing that was planted.
 
     users: a user's tastes, kinds and materials by category. items: an item with its words, popularity,
@@ -38,7 +41,9 @@ def write_truth(
     defects: a line of the event files that is late, repeated or broken, with the reason.
     item_defects: the same of the catalogue files. item_gaps: a field that an item's record lacks. tickets: a ticket,
     what it is about, the policy that tells of it and the customer's order. ticket_defects: a broken line of the
-    ticket files. bots: a user who is none.
+    ticket files. posts: a post, what it is about, how it is meant, and whether it passes on another. post_surges: a
+    topic that many complained about, with the days. post_defects: a broken line of the post files. bots: a user
+    who is none.
     """
     spark = lines.sparkSession
     events = lines.where("defect in ('', 'late')")
@@ -56,6 +61,9 @@ def write_truth(
             "ticket_id", "user_id", "intent", "policy", "is_out_of_scope", "order_id"
         ),
         "ticket_defects": asked.where("defect not in ('', 'answered')").select("ticket_id", "file_day", "defect"),
+        "posts": posted.where("defect = ''").select("post_id", "topic", "sentiment", "is_repost"),
+        "post_surges": spark.createDataFrame([_surge(settings, seed)], POST_SURGES),
+        "post_defects": posted.where("defect not in ('', 'labelled')").select("post_id", "file_day", "defect"),
         "bots": events.where("user_id like 'B%'").groupBy("user_id").count().withColumnRenamed("count", "events"),
     }
     for name, table in tables.items():
@@ -66,6 +74,11 @@ def _batches(settings: ShopSettings, seed: int) -> list[tuple[str, date, date]]:
     kinds = KINDS[settings.language]
     planted = bad_batches(settings, seed)
     return [(kinds[b.kind].category, settings.date_of(b.first_day), settings.date_of(b.last_day)) for b in planted]
+
+
+def _surge(settings: ShopSettings, seed: int) -> tuple[str, date, date]:
+    planted = post_surge(settings, seed)
+    return planted.topic, settings.date_of(planted.first_day), settings.date_of(planted.last_day)
 
 
 def promotions(shop: Stock) -> pd.DataFrame:

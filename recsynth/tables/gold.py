@@ -46,6 +46,18 @@ CLICK_FARMS = Table(
     time="noticed",
 )
 
+POST_TOPICS = Table(
+    name="gold.post_topics",
+    grain="one row per text of a post whose topic nobody knew and that lies close to a topic that was found",
+    writer="find_topics",
+    key=("content_hash",),
+    columns=(
+        column("content_hash", "string", "sha256 of the text as models read it"),
+        column("topic", "string", "a topic of output.found_topics of the same night"),
+        column("similarity", "double", "cosine of the text and the topic's centre", "similarity between -1 and 1.0001"),
+    ),
+)
+
 TITLE_TRIGGERS = Table(
     name="gold.title_triggers",
     grain="one row per (item, word) of a word that came into too many titles at once, as of when it was noticed",
@@ -166,6 +178,7 @@ ITEM_DEMAND = Table(
 TABLES = (
     CLICK_FARMS,
     TITLE_TRIGGERS,
+    POST_TOPICS,
     INTERACTIONS,
     WINDOW_INTERACTIONS,
     WINDOW_LABELS,

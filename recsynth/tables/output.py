@@ -193,9 +193,14 @@ DEMAND_FORECAST = Table(
 )
 
 _SERIES = (
-    column("topic", "string", "an aspect, such as delivery; `all`: whatever is said"),
-    column("entity_kind", "string", "what is spoken of", "entity_kind in ('item', 'brand', 'category', 'shop')"),
-    column("entity", "string", "item_id, brand, the category's path; `all` for the shop"),
+    column("topic", "string", "an aspect of reviews, such as delivery, or a topic of posts; `all`: whatever is said"),
+    column(
+        "entity_kind",
+        "string",
+        "what is spoken of; `named`: what posts call by a name",
+        "entity_kind in ('item', 'brand', 'category', 'shop', 'named')",
+    ),
+    column("entity", "string", "item_id, brand, the category's path, the name; `all` for the shop"),
 )
 
 OPINION_TRENDS = Table(
@@ -221,7 +226,25 @@ OPINION_TRENDS = Table(
             "texts on the topic among all of the entity that day; null where every one is a repost",
             "topic_share between 0 and 1",
         ),
-        column("reposts", "bigint", "texts that say again what was said of the item within fold_days", "reposts >= 0"),
+        column("reposts", "bigint", "texts that say again what was said of the same within fold_days", "reposts >= 0"),
+    ),
+)
+
+FOUND_TOPICS = Table(
+    name="output.found_topics",
+    grain="one row per (run_date, topic) that many posts of the last days are about and that nobody named",
+    writer="find_topics",
+    key=("topic",),
+    columns=(
+        column("topic", "string", "the words that tell it best, from the first night on that found it"),
+        column("words", "array<string>", "the words that tell it best tonight, strongest first"),
+        column("texts", "bigint", "distinct texts of the last days that it was found in", "texts >= 1"),
+        column("since", "date", "the first of the nights in a row that found it"),
+        column("examples", "array<string>", "texts nearest to its centre, the nearest first"),
+        column("centre", "array<float>", "mean vector of its texts, of unit length"),
+        column(
+            "reach", "double", "cosine to the centre from which a text belongs to it", "reach between -1 and 1.0001"
+        ),
     ),
 )
 
@@ -242,7 +265,7 @@ OPINION_ALERTS = Table(
         column(
             "event_ids",
             "array<string>",
-            "reviews that made it, at most `examples`: those with words first, the worst first",
+            "reviews and posts that made it, at most `examples`: those with words first, the worst first",
         ),
         column("sentences", "array<string>", "what they say, where they came with words"),
     ),
@@ -406,6 +429,7 @@ TABLES = (
     DEMAND_FORECAST,
     OPINION_TRENDS,
     OPINION_ALERTS,
+    FOUND_TOPICS,
     USER_PROFILES,
     SERVICE_ANSWERS,
     ITEM_LABELS,

@@ -187,4 +187,32 @@ POLICIES = Table(
     ),
 )
 
-TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, TICKETS, POLICIES, QUARANTINE, CLEANED_FILES)
+POSTS = Table(
+    name="silver.posts",
+    grain="one row per (source, post): what somebody wrote in public, as its last landed row tells it",
+    writer="clean",
+    key=("source", "post_id"),
+    nightly=False,
+    write="merge",
+    time="ts",
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("post_id", "string", "as the shop writes it, or sha256 of the row where it has none"),
+        column("user_id", "string?", "the customer who wrote it, where known"),
+        column("ts", "timestamp", "when it was written, UTC"),
+        column("text", "string?", "as written; null where only its topic and sentiment are told"),
+        column("topic", "string?", "what it is about, where somebody said so"),
+        column(
+            "sentiment",
+            "string?",
+            "where somebody said so",
+            "sentiment in ('positive', 'neutral', 'negative')",
+        ),
+        column("labelled_at", "timestamp?", "when topic and sentiment were said, UTC; null: with the post"),
+        column("entity", "string?", "a company, person or product that it speaks of, in the shop's own words"),
+        column("item_id", "string?", "the item that it speaks of"),
+        column("copies", "bigint", "landed rows folded into this one, earlier states of it too", "copies >= 1"),
+    ),
+)
+
+TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, TICKETS, POLICIES, POSTS, QUARANTINE, CLEANED_FILES)

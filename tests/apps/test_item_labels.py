@@ -23,7 +23,7 @@ from recsynth.stage import Night
 from recsynth.tables.gold import TITLE_TRIGGERS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import ITEM_LABELS
-from recsynth.tables.silver import ITEMS, REVIEWS, TICKETS
+from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
 from tests.rows import events, item_record, item_records, night, table
 
 AS_OF = date(2024, 6, 1)
@@ -68,10 +68,10 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Taught, labelled and found, as the three stages do it."""
     on, items = at(tmp_path_factory.mktemp("lake")), shop_items(spark).persist()
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
-    said, asked = table(spark, REVIEWS, []), table(spark, TICKETS, [])
-    taught = teach_texts(said, asked, items, none, on)
+    said, posted, asked = (table(spark, t, []) for t in (REVIEWS, POSTS, TICKETS))
+    taught = teach_texts(said, posted, asked, items, none, on)
     models = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
-    texts = label_texts(said, asked, items, models, table(spark, TEXT_LABELS, []), on).persist()
+    texts = label_texts(said, posted, asked, items, models, table(spark, TEXT_LABELS, []), on).persist()
     found = item_labels(items, models, texts, no_nights(spark), on).persist()
     return {"night": on, "items": items, "models": models, "texts": texts, "found": found,
             "rows": {(r.item_id, r.field): r for r in found.collect()},

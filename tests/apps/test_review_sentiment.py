@@ -16,7 +16,7 @@ from recsynth.apps.review_sentiment import review_sentiment, told
 from recsynth.settings import Settings
 from recsynth.stage import Frames, Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
-from recsynth.tables.silver import ITEMS, REVIEWS, TICKETS
+from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -47,7 +47,7 @@ def taught_by(spark: SparkSession, each: int = 60) -> DataFrame:
 
 
 def taught(spark: SparkSession, said: DataFrame, before: DataFrame, at_night: Night) -> Frames:
-    return teach_texts(said, table(spark, TICKETS, []), table(spark, ITEMS, []), before, at_night)
+    return teach_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), before, at_night)
 
 
 def with_date(spark: SparkSession, rows: Sequence[Row] = (), made: date = AS_OF) -> DataFrame:
@@ -111,7 +111,9 @@ def read(
     spark: SparkSession, at_night: Night, classifiers: DataFrame, known: DataFrame | None = None
 ) -> dict[str, Any]:
     known, said = known or table(spark, TEXT_LABELS, []), reviews(spark, TONIGHT)
-    new = label_texts(said, table(spark, TICKETS, []), table(spark, ITEMS, []), classifiers, known, at_night).persist()
+    new = label_texts(
+        said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), classifiers, known, at_night
+    ).persist()
     found = review_sentiment(said, classifiers, known.union(new), at_night)
     rows = {(r.item_id, (AS_OF - r.day).days, r.aspect): r for r in found["review_sentiment"].collect()}
     counts = {r.segment: r.value for r in found["metrics"].collect()}
@@ -120,7 +122,7 @@ def read(
 
 def read_and_counted(spark: SparkSession, said: DataFrame, classifiers: DataFrame, at_night: Night) -> Frames:
     none = table(spark, TEXT_LABELS, [])
-    labels = label_texts(said, table(spark, TICKETS, []), table(spark, ITEMS, []), classifiers, none, at_night)
+    labels = label_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), classifiers, none, at_night)
     return review_sentiment(said, classifiers, labels, at_night)
 
 

@@ -25,7 +25,7 @@ from recsynth.apps.text_settings import ServiceSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
-from recsynth.tables.silver import EVENTS, ITEMS, POLICIES, REVIEWS, TICKETS
+from recsynth.tables.silver import EVENTS, ITEMS, POLICIES, POSTS, REVIEWS, TICKETS
 from tests.rows import events, night, table
 
 AS_OF = date(2024, 6, 1)
@@ -123,10 +123,16 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Taught, labelled and answered, as the three stages do it."""
     on, tickets, nothing = at(tmp_path_factory.mktemp("lake")), conversations(spark), table(spark, REVIEWS, [])
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
-    taught = teach_texts(nothing, tickets, table(spark, ITEMS, []), none, on)
+    taught = teach_texts(nothing, table(spark, POSTS, []), tickets, table(spark, ITEMS, []), none, on)
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     labels = label_texts(
-        nothing, tickets, table(spark, ITEMS, []), classifiers, table(spark, TEXT_LABELS, []), on
+        nothing,
+        table(spark, POSTS, []),
+        tickets,
+        table(spark, ITEMS, []),
+        classifiers,
+        table(spark, TEXT_LABELS, []),
+        on,
     ).persist()
     orders = [(f"uwhere{n}", "mug", "purchase", CUTOFF - timedelta(days=90), 1) for n in range(60)]
     bought = events(spark, orders)
@@ -140,7 +146,9 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
         labels, on,
     )  # fmt: skip
     answers = {r.ticket_id: r for r in found["service_answers"].collect()}
-    again = label_texts(nothing, tickets, table(spark, ITEMS, []), classifiers, labels, on).count()
+    again = label_texts(
+        nothing, table(spark, POSTS, []), tickets, table(spark, ITEMS, []), classifiers, labels, on
+    ).count()
     counts = {r.segment: r.value for r in found["metrics"].collect()}
     return {"answers": answers, "counts": counts, "again": again, "labels": labels.count(),
             "taught": taught["metrics"].collect(), "champion": classifiers.collect()}  # fmt: skip

@@ -168,6 +168,17 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for topic in ("all", SCRIPT)
     ],
+    "found_topics": [
+        {
+            "topic": SCRIPT,
+            "words": [SCRIPT],
+            "texts": 20,
+            "since": AS_OF,
+            "examples": [SCRIPT],
+            "centre": [1.0],
+            "reach": 0.5,
+        }
+    ],
     "opinion_alerts": [
         {
             "topic": "all",

@@ -19,12 +19,13 @@ from recsynth.settings import Settings
 from recsynth.shop import landing
 from recsynth.shop.dirt import BREAKS
 from recsynth.shop.landing import simulate, truth_folder
+from recsynth.shop.remarks import NEW_TOPIC
 from recsynth.shop.settings import DirtSettings, ShopSettings
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, TICKETS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, TICKETS
 from tests.rows import night, table
 
 TINY = Path(__file__).parents[2] / "conf" / "tiny.toml"
@@ -48,7 +49,7 @@ def test_files_are_the_same_whatever_the_partitions(
     assert first == contents(tmp_path / "again")
     days = [f"2025-01-0{day}" for day in range(1, 10)]
     events = {f"events/{day}/0000{file}.jsonl" for day in days for file in (0, 1)}
-    tickets = {name for name in first if name.startswith("tickets/")}
+    tickets = {name for name in first if name.startswith(("tickets/", "posts/"))}
     files = {"items/2025-01-01.csv", "items/2025-01-08.csv", "policies/2025-01-01.csv"}
     assert set(first) - tickets == events | files
     assert tickets
@@ -77,14 +78,16 @@ class Found:
         made = night(date(2025, 3, 1), settings)
         bronze = {t.short: table(spark, t, []) for t in (LANDED_FILES, ROWS, COLUMN_CHANGES)}
         bronze = kept(land(**bronze, night=made))
-        silver = {t.short: table(spark, t, []) for t in (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES)}
+        kinds = (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES, POSTS)
+        silver = {t.short: table(spark, t, []) for t in kinds}
         silver = kept(clean(**bronze, **silver, night=made))
         spark.catalog.clearCache()
-        read = ("events", "item_records", "tickets", "policies", "quarantine")
+        read = ("events", "item_records", "tickets", "policies", "posts", "quarantine")
         nobody = table(spark, ERASURES, [])
         metrics = account(bronze["landed_files"], *(silver[name] for name in read), nobody, night=made)
         self.counts = metrics.toPandas().pivot(index="segment", columns="metric", values="value")
         self.events, self.tickets = silver["events"].toPandas(), silver["tickets"].toPandas()
+        self.posts = silver["posts"].toPandas()
         self.quarantine = silver["quarantine"].groupBy("source", "reason").agg(F.sum("copies").alias("n")).toPandas()
 
     def truth(self, name: str) -> pd.DataFrame:
@@ -218,3 +221,26 @@ def test_the_truth_names_tastes_searches_and_promotions(found: Found) -> None:
     batches = found.truth("bad_batches")
     assert set(batches["category"]) <= set(items["category"])
     assert (batches["first_day"] < batches["last_day"]).all()
+
+
+def test_every_good_post_is_kept_with_its_latest_label_and_the_broken_ones_are_set_aside(found: Found) -> None:
+    planted = found.truth("posts").set_index("post_id")
+    posts = found.posts.set_index("post_id")
+    assert sorted(posts.index) == sorted(planted.index)
+    assert found.set_aside("posts") == found.truth("post_defects")["defect"].value_counts().to_dict()
+    noted = posts[posts["sentiment"].notna()]
+    assert 0.2 < len(noted) / len(posts) < 0.6
+    assert (noted["sentiment"] == planted.loc[noted.index, "sentiment"]).all()
+    named = noted[noted["topic"].notna()]
+    assert (named["topic"] == planted.loc[named.index, "topic"]).all()
+    new = planted[planted["topic"] == NEW_TOPIC]
+    assert len(new) > 10
+    assert posts.loc[new.index, "topic"].isna().all()
+    again = planted[planted["is_repost"]]
+    assert len(again)
+    assert posts.loc[again.index, "text"].str.startswith("RT @").all()
+    surge = found.truth("post_surges").iloc[0]
+    complaints = planted.join(posts["ts"]).query("sentiment == 'negative' and topic == @surge.topic and not is_repost")
+    of_day = complaints["ts"].dt.date.value_counts()
+    on = [day for day in of_day.index if surge.first_day <= day <= surge.last_day]
+    assert of_day[on].mean() > 4 * of_day.drop(on).mean()

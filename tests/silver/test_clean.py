@@ -18,7 +18,7 @@ from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, QUARANTINE, TICKETS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
 from tests.sources import EVENTS as CLICKS
 from tests.sources import INVOICES, event, settings, write_csv, write_jsonl
@@ -50,7 +50,7 @@ class Lake:
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
         declared = (LANDED_FILES, ROWS, COLUMN_CHANGES, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS,
-                    POLICIES, ERASURES)  # fmt: skip
+                    POLICIES, POSTS, ERASURES)  # fmt: skip
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
@@ -66,9 +66,10 @@ class Lake:
             "item_records",
             "tickets",
             "policies",
+            "posts",
         )
         found = dict(clean(**{n: self.tables[n] for n in reads}, night=self.night))
-        keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in (ITEM_RECORDS, TICKETS, POLICIES)}
+        keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in (ITEM_RECORDS, TICKETS, POLICIES, POSTS)}
         for name, rows in found.items():
             kept = self.tables[name].join(rows, on=keys[name], how="left_anti") if name in keys else self.tables[name]
             self.tables[name] = kept.select(*rows.columns).union(rows).localCheckpoint()
@@ -76,7 +77,7 @@ class Lake:
         return found
 
     def account(self) -> dict[str, float]:
-        reads = ("landed_files", "events", "item_records", "tickets", "policies", "quarantine", "erasures")
+        reads = ("landed_files", "events", "item_records", "tickets", "policies", "posts", "quarantine", "erasures")
         return {r.metric: r.value for r in account(**{n: self.tables[n] for n in reads}, night=self.night).collect()}
 
     def events(self) -> list[tuple[Any, ...]]:

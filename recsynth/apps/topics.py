@@ -1,0 +1,138 @@
+"""Topics that nobody named: texts that lie close together, found by the language model. Plain arrays, no Spark.
+
+In the manner of BERTopic (Grootendorst, 2022): vectors of an encoder, fewer dimensions, HDBSCAN, and a topic named by
+the words that it has more of than other texts have (class-based TF-IDF). Principal components stand for UMAP: they
+need no further package and are the same in every run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.cluster import HDBSCAN
+from sklearn.decomposition import PCA
+
+from recsynth.apps.settings import FoundTopicSettings
+
+COMPONENTS, NAMED_BY, EXAMPLES = 15, 3, 3
+# Characters of writing without spaces: there, pairs of them stand for words.
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W\d_{_UNSPACED}]{{2,}}")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """Texts that are close together: their centre (D,) of unit length, the least cosine to it of nine in ten of them,
+    the words that tell them from others, and how many they are, the texts nearest to the centre first.
+    """
+
+    words: tuple[str, ...]
+    centre_D: np.ndarray
+    reach: float
+    texts: int
+    examples: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called until somebody names it."""
+        return ", ".join(self.words[:NAMED_BY])
+
+
+def topics_of(texts: Sequence[str], vectors_ND: np.ndarray, settings: FoundTopicSettings) -> list[Topic]:
+    """Topics of at least `least_texts` distinct texts, the largest first; vectors of unit length, a row a text.
+
+    Fewer texts than that have no topic. The same input gives the same topics.
+    """
+    if len(texts) < settings.least_texts:
+        return []
+    components = min(COMPONENTS, *vectors_ND.shape)
+    # Without a sign or a random start: svd_solver="full" gives the same directions in every run.
+    with np.errstate(invalid="ignore"):  # Texts that are all the same have no variance to explain.
+        reduced = PCA(components, svd_solver="full").fit_transform(vectors_ND)
+    labels = HDBSCAN(
+        min_cluster_size=settings.least_texts, min_samples=min(5, settings.least_texts),
+        cluster_selection_method="eom", allow_single_cluster=True, copy=True,
+    ).fit_predict(reduced)  # fmt: skip
+    said = [words_of(t) for t in texts]
+    everywhere = Counter(w for words in said for w in words)
+    groups = [np.flatnonzero(labels == n) for n in range(labels.max() + 1)]
+    groups = sorted((g for g in groups if len(g)), key=lambda g: (-len(g), int(g[0])))[: settings.max_topics]
+    average = sum(map(len, said)) / max(1, len(groups))
+    return [_topic(g, texts, vectors_ND, said, everywhere, average) for g in groups]
+
+
+def _topic(
+    rows: np.ndarray, texts: Sequence[str], vectors_ND: np.ndarray, said: Sequence[Sequence[str]],
+    everywhere: Counter[str], average: float,
+) -> Topic:  # fmt: skip
+    centre = vectors_ND[rows].mean(0)
+    centre = centre / max(float(np.linalg.norm(centre)), 1e-12)
+    near = vectors_ND[rows] @ centre
+    here = Counter(w for r in rows for w in said[r])
+    # Class-based TF-IDF; a word of a single text tells of that text.
+    of = Counter(w for r in rows for w in set(said[r]))
+    weights = {w: n * np.log1p(average / everywhere[w]) for w, n in here.items() if of[w] > 1}
+    words = sorted(weights, key=lambda w: (-weights[w], w))[:10]
+    order = rows[np.lexsort((rows, -near))]
+    return Topic(
+        tuple(words), centre.astype(np.float32), float(np.quantile(near, 0.1)), len(rows),
+        tuple(texts[r][:300] for r in order[:EXAMPLES]),
+    )  # fmt: skip
+
+
+def words_of(text: str) -> list[str]:
+    """Words in small letters, without numbers; of writing without spaces, pairs of characters.
+
+    >>> words_of("The app 2.0 crashes"), words_of("退款很慢")
+    (['the', 'app', 'crashes'], ['退款', '款很', '很慢'])
+    """
+    found = []
+    for word in _WORD.findall(text.lower()):
+        if re.match(f"[{_UNSPACED}]", word):
+            found += [word[i : i + 2] for i in range(max(1, len(word) - 1))]
+        else:
+            found.append(word)
+    return found
+
+
+def kept_names(topics: Sequence[Topic], before: Sequence[tuple[str, np.ndarray]], least: float) -> list[str]:
+    """Names of tonight's topics: that of the nearest topic (name, centre) of a night before, if near enough, else its
+    own; no name is given twice.
+    """
+    names = [""] * len(topics)
+    near = sorted(
+        (
+            (-float(t.centre_D @ c), i, name)
+            for i, t in enumerate(topics)
+            for name, c in before
+            if t.centre_D @ c >= least
+        )
+    )
+    taken: set[str] = set()
+    for _, i, name in near:
+        if not names[i] and name not in taken:
+            names[i] = name
+            taken.add(name)
+    for i, topic in enumerate(topics):
+        if not names[i]:
+            own = topic.name or "unnamed"
+            tail = next(n for n in range(1, len(topics) + len(taken) + 2) if _numbered(own, n) not in taken)
+            names[i] = _numbered(own, tail)
+            taken.add(names[i])
+    return names
+
+
+def _numbered(name: str, n: int) -> str:
+    return name if n == 1 else f"{name} ({n})"
+
+
+def nearest(vectors_ND: np.ndarray, centres_TD: np.ndarray, reach_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each text the topic (N,) whose centre is nearest, -1 where it lies beyond its reach, and the cosine (N,)."""
+    near_NT = vectors_ND @ centres_TD.T
+    best = near_NT.argmax(1)
+    cosine = near_NT[np.arange(len(best)), best]
+    return np.where(cosine >= reach_T[best], best, -1), cosine

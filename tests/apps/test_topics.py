@@ -1,0 +1,82 @@
+"""Topics: texts that lie close together are one, named by their own words; names last from night to night."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsynth.apps.settings import FoundTopicSettings
+from recsynth.apps.topics import Topic, kept_names, nearest, topics_of
+
+LEAST = FoundTopicSettings(least_texts=8)
+
+
+def around(centre: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n unit vectors close to a direction of their own."""
+    made = rng.normal(0, 0.05, (n, 12))
+    made[:, centre] += 1
+    unit: np.ndarray = made / np.linalg.norm(made, axis=1, keepdims=True)
+    return unit
+
+
+def planted() -> tuple[list[str], np.ndarray, list[int]]:
+    """Twenty texts on a crashing app, twelve on late parcels, and ten that are about nothing in common."""
+    rng = np.random.default_rng(0)
+    texts = [f"the app crashes on phone {n} at login" for n in range(20)]
+    texts += [f"the parcel number {n} was late" for n in range(12)]
+    texts += [f"the word{chr(97 + n)} alone" for n in range(10)]
+    noise = rng.normal(0, 1, (10, 12))
+    vectors = np.vstack([around(0, 20, rng), around(1, 12, rng), noise / np.linalg.norm(noise, axis=1, keepdims=True)])
+    return texts, vectors.astype(np.float32), [0] * 20 + [1] * 12 + [-1] * 10
+
+
+def test_planted_topics_are_found_and_named_by_their_words() -> None:
+    texts, vectors, true = planted()
+    first, second = topics_of(texts, vectors, LEAST)
+    # A text about nothing may lie close by chance.
+    assert first.texts in range(20, 23)
+    assert second.texts in range(12, 15)
+    assert set(first.words[:3]) <= {"app", "crashes", "phone", "login", "at", "on"}
+    assert {"parcel", "late"} <= set(second.words[:4])
+    # What every text says tells none apart.
+    assert "the" not in first.words[:4]
+    assert all("app crashes" in text for text in first.examples)
+    best, cosine = nearest(vectors, np.stack([first.centre_D, second.centre_D]), np.array([first.reach, second.reach]))
+    is_of = np.array(true) >= 0
+    # Nine in ten are within reach by its definition, and noise is not.
+    assert (best[is_of] == np.array(true)[is_of]).mean() >= 0.85
+    assert (best[~is_of] == -1).all()
+    assert cosine[is_of].min() > 0.9
+
+
+def test_topics_do_not_depend_on_the_run_and_fewer_texts_than_asked_for_are_none() -> None:
+    texts, vectors, _ = planted()
+    once, again = (topics_of(texts, vectors, LEAST) for _ in range(2))
+    assert [t.words for t in once] == [t.words for t in again]
+    (only,) = topics_of(texts, vectors, FoundTopicSettings(least_texts=15))
+    # Of a topic its dense middle counts; whoever is within its reach belongs to it.
+    assert only.texts in range(15, 23)
+    assert topics_of(texts[:7], vectors[:7], LEAST) == []
+    assert len(topics_of(texts, vectors, FoundTopicSettings(least_texts=8, max_topics=1))) == 1
+
+
+def topic(centre: list[float], *words: str) -> Topic:
+    return Topic(words, np.array(centre, np.float32), 0.5, 9, ())
+
+
+def test_a_topic_keeps_the_name_of_the_night_before_and_no_two_have_one() -> None:
+    before = [("crashes, app, login", np.array([1, 0], np.float32))]
+    near, far = topic([0.9, 0.4359], "app", "update", "phone"), topic([0, 1], "late", "parcel", "week")
+    assert kept_names([far, near], before, 0.8) == ["late, parcel, week", "crashes, app, login"]
+    assert kept_names([near], before, 0.95) == ["app, update, phone"]
+    # Two that would keep one name: the nearer does; and names that are alike get a number.
+    nearer = topic([1, 0], "login", "app", "fails")
+    assert kept_names([near, nearer], before, 0.8) == ["app, update, phone", "crashes, app, login"]
+    assert kept_names([far, topic([1, 0], "late", "parcel", "week")], [], 0.8)[1] == "late, parcel, week (2)"
+    assert kept_names([topic([1, 0])], [], 0.8) == ["unnamed"]
+
+
+@pytest.mark.parametrize("texts", [["", "", ""] * 5, ["😀"] * 15])
+def test_texts_without_words_have_a_topic_without_a_name(texts: list[str]) -> None:
+    found = topics_of(texts, np.tile(np.eye(4, dtype=np.float32)[0], (15, 1)), LEAST)
+    assert all(t.words == () for t in found)
