@@ -29,8 +29,8 @@ def find_topics(
 
     Reads silver.posts, model.classifiers, model.text_labels and output.found_topics of earlier nights; writes
     output.found_topics and gold.post_topics, which of the posts' texts belong to one. A topic that was there the night
-    before keeps its name. Bound on the driver: max_texts texts with their vectors; all texts are compared with the
-    topics on the executors.
+    before keeps its name. Bound on the driver: max_texts texts with their vectors, and as many whose topic is known;
+    all texts are compared with the topics on the executors.
     """
     spark, apps = posts.sparkSession, night.settings.apps
     made = {"post_topics": spark.createDataFrame([], POST_TOPICS.schema),
@@ -39,17 +39,20 @@ def find_topics(
     if not (apps.opinions.enabled and apps.posts.enabled and settings.enabled):
         return made
     posted = posted_lately(posts, looked_at(apps.opinions), night)
-    unknown = with_known_topic(posted, classifiers, text_labels, night).where("topic is null and text is not null")
+    read = with_known_topic(posted, classifiers, text_labels, night).where("text is not null").persist()
+    unknown = read.where("topic is null")
     # Only what is spoken of now can be a new topic; what was said of it before is its usual.
     is_recent = F.max(F.col("ts") >= F.lit(night.cutoff_before(settings.days)))
     texts = unknown.groupBy("content_hash").agg(F.first("text").alias("text"), is_recent.alias("is_recent"))
     spread = texts.repartition(spark.sparkContext.defaultParallelism, "content_hash")
     vectors = spread.mapInPandas(_encoding(night), _VECTORS).persist()
-    seed = F.lit(night.seed("find_topics"))
-    # Drawn by hash, in its order: the same whatever the partitions.
-    drawn = vectors.where("is_recent").orderBy(F.xxhash64(seed, "content_hash"), "content_hash")
-    read = drawn.limit(settings.max_texts).toPandas()
-    topics = topics_of(read["text"].tolist(), np.stack(read["vector"].to_list()), settings) if len(read) else []
+    drawn = _drawn(vectors.where("is_recent"), settings.max_texts, night)
+    if drawn.empty:
+        return made
+    others = _drawn(
+        read.where("topic is not null").select("content_hash", "text").distinct(), settings.max_texts, night
+    )
+    topics = topics_of(drawn["text"].tolist(), np.stack(drawn["vector"].to_list()), settings, others["text"].tolist())
     if not topics:
         return made
     before = _before(found_topics)
@@ -59,6 +62,12 @@ def find_topics(
              t.centre_D.tolist(), t.reach) for name, t in zip(names, topics, strict=True)]  # fmt: skip
     near = vectors.mapInPandas(_comparing(names, topics), POST_TOPICS.schema)
     return {"post_topics": near, "found_topics": spark.createDataFrame(rows, FOUND_TOPICS.schema)}
+
+
+def _drawn(texts: DataFrame, most: int, night: Night) -> pd.DataFrame:
+    """At most `most` rows by hash, in its order: the same whatever the partitions."""
+    seed = F.lit(night.seed("find_topics"))
+    return texts.orderBy(F.xxhash64(seed, "content_hash"), "content_hash").limit(most).toPandas()
 
 
 def _before(found_topics: DataFrame) -> dict[str, tuple[list[float], object]]:

@@ -14,6 +14,7 @@ from recsynth.apps.settings import OpinionSettings
 BANDS, ROWS = 8, 2
 # What is added to a text that is passed on, and addresses that are shortened anew each time.
 _ADDED = r"https?://\S+|www\.\S+|@[\p{L}\p{N}_.]+|^\s*rt\b"
+_MARK = r"(?i)^\s*rt\s+@"
 # A character is a word where writing has no spaces.
 _WORDS = r"[\x{3040}-\x{30ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]|[\p{L}\p{N}]+"
 
@@ -21,9 +22,10 @@ _WORDS = r"[\x{3040}-\x{30ff}\x{3400}-\x{4dbf}\x{4e00}-\x{9fff}]|[\p{L}\p{N}]+"
 def with_reposts(voices: DataFrame, of: Sequence[str], settings: OpinionSettings) -> DataFrame:
     """Add is_repost to rows of event_id, topic, day and text: whether a like one of the same `of` came before it.
 
-    Two texts are like where they share at least fold_share of their pairs of words (Jaccard), not more than fold_days
-    lie between them, and they have fold_chars letters and digits. Found by MinHash in bands (Broder, 1997), so that no
-    text is compared with all others; a text that is posted a million times is one sorted partition.
+    What begins with `RT @` says of itself that it is passed on. Two texts are like where they share at least fold_share
+    of their pairs of words (Jaccard), not more than fold_days lie between them, and they have fold_chars letters and
+    digits. Found by MinHash in bands (Broder, 1997), so that no text is compared with all others; a text that is posted
+    a million times is one sorted partition.
     """
     plain = F.regexp_replace(F.lower("text"), _ADDED, " ")
     letters = F.length(F.regexp_replace(plain, r"[^\p{L}\p{N}]+", ""))
@@ -37,7 +39,8 @@ def with_reposts(voices: DataFrame, of: Sequence[str], settings: OpinionSettings
     # A window's value stands in no aggregate: it is a column first.
     told = bands.withColumn("again", is_repost).groupBy("event_id", "topic").agg(F.max("again").alias("again"))
     joined = voices.join(told, on=["event_id", "topic"], how="left")
-    return joined.withColumn("is_repost", F.coalesce("again", F.lit(False))).drop("again")
+    is_marked = F.coalesce(F.col("text").rlike(_MARK), F.lit(False))
+    return joined.withColumn("is_repost", is_marked | F.coalesce("again", F.lit(False))).drop("again")
 
 
 def _pairs(plain: Column) -> Column:

@@ -15,12 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recsynth.apps.text_settings import ClassifierSettings
+from recsynth.apps.word_classifier import WordClassifier
 from recsynth.model.encoders import layers_of, load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
 from recsynth.model.towers import TextTower
@@ -56,44 +55,6 @@ class LanguageClassifier(nn.Module):
         vectors_MD = torch.from_numpy(self.text.encode_plain(texts, batch_size)).to(self.head.weight.device)
         logits_MC: np.ndarray = self.head(vectors_MD).log_softmax(-1).cpu().numpy()
         return logits_MC
-
-
-class WordClassifier:
-    """Logistic regression on the TF-IDF of words and pairs of words: what texts say in so many words."""
-
-    def __init__(self, vectorizer: TfidfVectorizer, weights_CW: np.ndarray, bias_C: np.ndarray) -> None:
-        self.vectorizer, self.weights_CW, self.bias_C = vectorizer, weights_CW, bias_C
-
-    @classmethod
-    def fit(
-        cls, texts: Sequence[str], labels: np.ndarray, classes: int, settings: ClassifierSettings
-    ) -> WordClassifier:
-        """labels: class numbers, each of 0 to classes - 1 at least once."""
-        vectorizer = _vectorizer(max_features=settings.max_words)
-        counted = vectorizer.fit_transform(texts)
-        # L-BFGS from zero: no random number, the same in every run.
-        model = LogisticRegression(C=settings.word_c, max_iter=1000).fit(counted, labels)
-        weights, bias = model.coef_, model.intercept_
-        if classes == 2:
-            weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-        return cls(vectorizer, weights.astype(np.float32), bias.astype(np.float32))
-
-    def log_probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """Log-probabilities (M, C)."""
-        logits_MC = self.vectorizer.transform(texts) @ self.weights_CW.T + self.bias_C
-        said: np.ndarray = log_softmax(logits_MC, axis=1)
-        return said
-
-    def evidence(self, texts: Sequence[str], labels: np.ndarray, most: int) -> list[list[str]]:
-        """Features of each text by what they add to its label's logit over the mean of all, the greatest first."""
-        names = self.vectorizer.get_feature_names_out()
-        over_CW = self.weights_CW - self.weights_CW.mean(0)
-        counted, found = self.vectorizer.transform(texts).tocsr(), []
-        for row, label in zip(counted, labels, strict=True):
-            gains = row.data * over_CW[label, row.indices]
-            order = np.lexsort((row.indices, -gains))[:most]
-            found.append([str(names[row.indices[i]]) for i in order if gains[i] > 0])
-        return found
 
 
 @dataclass
@@ -132,8 +93,10 @@ def fit_classifier(
 ) -> TextClassifier:
     """Learn classes from labelled texts; a share of them is held out to stop at, to blend and to calibrate.
 
-    Raises ValueError where a class has fewer than two texts, or there is one class alone: nothing could be learned
-    and checked. The same input, settings and seed give the same classifier on the same machine.
+    With `refit` both models are then taught once more by all texts, as long as was best before; the calibration, which
+    is of models that knew a little less, stays. Raises ValueError where a class has fewer than two texts, or there is
+    one class alone: nothing could be learned and checked. The same input, settings and seed give the same classifier on
+    the same machine.
     """
     classes = tuple(sorted(set(labels)))
     number = {c: i for i, c in enumerate(classes)}
@@ -147,12 +110,16 @@ def fit_classifier(
     learned, checked = (Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held))
     words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
     said = words.log_probabilities(checked.texts)
-    language, heard = None, said
+    language, heard, passes = None, said, 0
     if settings.epochs:
-        with torch.random.fork_rng():
-            language = _fine_tuned(learned, checked, len(classes), settings, seed)
+        language, passes = _fine_tuned(learned, checked, len(classes), settings, seed)
         heard = language.log_probabilities(checked.texts, settings.batch_size)
     scales, bias_C = _calibration(heard, said, checked.y, settings.epochs > 0)
+    if settings.refit:
+        every = Labelled(texts, y)
+        words = WordClassifier.fit(texts, y, len(classes), settings)
+        if passes:
+            language, _ = _fine_tuned(every, None, len(classes), settings, seed, passes)
     return TextClassifier(classes, language, words, scales, bias_C)
 
 
@@ -173,16 +140,14 @@ def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, A
     """Write the classifier and return its version, as `write_model` does: safetensors and JSON, nothing that runs."""
     folder.mkdir(parents=True, exist_ok=True)
     words, language = classifier.words, classifier.language
-    kept = {"words": torch.from_numpy(words.weights_CW), "words_bias": torch.from_numpy(words.bias_C),
-            "idf": torch.from_numpy(words.vectorizer.idf_), "bias": torch.from_numpy(classifier.bias_C)}  # fmt: skip
+    kept = {"words": torch.from_numpy(words.weights_CF), "words_bias": torch.from_numpy(words.bias_C),
+            "idf": torch.from_numpy(words.idf_F), "bias": torch.from_numpy(classifier.bias_C)}  # fmt: skip
     if language is not None:
         language.text.encoder.save_pretrained(folder / ENCODER, safe_serialization=True)
         language.text.tokenizer.save_pretrained(folder / ENCODER)
         kept |= {"head": language.head.weight.detach().cpu(), "head_bias": language.head.bias.detach().cpu()}
     save_file({k: v.contiguous() for k, v in kept.items()}, folder / WEIGHTS)
-    (folder / WORDS).write_text(
-        json.dumps({w: int(i) for w, i in words.vectorizer.vocabulary_.items()}, sort_keys=True)
-    )
+    (folder / WORDS).write_text(json.dumps(words.vocabularies(), sort_keys=True))
     known: dict[str, object] = {"classes": classifier.classes, "scales": classifier.scales}
     known |= {"max_tokens": language.text.max_tokens if language else 0}
     (folder / CARD).write_text(json.dumps(card | known, sort_keys=True, indent=1))
@@ -193,9 +158,8 @@ def read_classifier(folder: Path) -> TextClassifier:
     """Read a classifier. Raises ModelError where the folder is not what its manifest says."""
     check_folder(folder)
     card, kept = read_card(folder), load_file(folder / WEIGHTS)
-    vectorizer = _vectorizer(vocabulary=json.loads((folder / WORDS).read_text()))
-    vectorizer.idf_ = kept["idf"].numpy()
-    words = WordClassifier(vectorizer, kept["words"].numpy(), kept["words_bias"].numpy())
+    stored = json.loads((folder / WORDS).read_text())
+    words = WordClassifier.of(stored, kept["idf"].numpy(), kept["words"].numpy(), kept["words_bias"].numpy())
     language = None
     if card["max_tokens"]:
         text = TextTower(*load_encoder(str(folder / ENCODER)), int(card["max_tokens"]))
@@ -207,50 +171,52 @@ def read_classifier(folder: Path) -> TextClassifier:
     return TextClassifier(tuple(card["classes"]), language, words, scales, kept["bias"].numpy())
 
 
-def _vectorizer(**how: Any) -> TfidfVectorizer:
-    # A letter alone is a word too where a language has no spaces.
-    return TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode", token_pattern=r"(?u)\b\w+\b", **how
-    )
-
-
 def _fine_tuned(
-    learned: Labelled, held: Labelled, classes: int, settings: ClassifierSettings, seed: int
-) -> LanguageClassifier:
-    """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
-    torch.manual_seed(seed)
-    model = LanguageClassifier(
-        TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
-    ).to(device())
-    optimizer = _optimizer(model, settings)
-    batches = [
-        _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)
-    ]
-    total, step = sum(map(len, batches)), 0
-    warm = max(1, round(settings.warmup * total))
-    best, kept = math.inf, _weights(model)
-    for epoch, ordered in enumerate(batches):
-        model.train()
-        for rows in ordered:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
-            target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
-            loss = F.cross_entropy(
-                model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
-            )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            step += 1
-        model.eval()
-        heard = model.log_probabilities(held.texts, settings.batch_size)
-        loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
-        log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
-        if loss_held < best:
-            best, kept = loss_held, _weights(model)
-    model.load_state_dict(kept)
-    return model.eval().cpu()
+    learned: Labelled, held: Labelled | None, classes: int, settings: ClassifierSettings, seed: int, passes: int = 0
+) -> tuple[LanguageClassifier, int]:
+    """Cross-entropy over batches of like length; the pass that is best on the held-out texts is kept, and its number.
+
+    passes: so many of the same schedule, where nothing is held out that would tell.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LanguageClassifier(
+            TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
+        ).to(device())
+        optimizer = _optimizer(model, settings)
+        batches = [
+            _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e)))
+            for e in range(settings.epochs)
+        ]
+        total, step = sum(map(len, batches)), 0
+        warm = max(1, round(settings.warmup * total))
+        best, kept, best_pass = math.inf, _weights(model), passes
+        for epoch, ordered in enumerate(batches[: passes or None], 1):
+            model.train()
+            for rows in ordered:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
+                target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
+                loss = F.cross_entropy(
+                    model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
+                )
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                step += 1
+            model.eval()
+            if held is None:
+                log.info("all texts: pass %d of %d", epoch, passes)
+                continue
+            heard = model.log_probabilities(held.texts, settings.batch_size)
+            loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
+            log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch, settings.epochs, loss_held, right)
+            if loss_held < best:
+                best, kept, best_pass = loss_held, _weights(model), epoch
+        if held is not None:
+            model.load_state_dict(kept)
+    return model.eval().cpu(), best_pass
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:

@@ -42,10 +42,13 @@ class Topic:
         return ", ".join(self.words[:NAMED_BY])
 
 
-def topics_of(texts: Sequence[str], vectors_ND: np.ndarray, settings: FoundTopicSettings) -> list[Topic]:
+def topics_of(
+    texts: Sequence[str], vectors_ND: np.ndarray, settings: FoundTopicSettings, others: Sequence[str] = ()
+) -> list[Topic]:
     """Topics of at least `least_texts` distinct texts, the largest first; vectors of unit length, a row a text.
 
-    Fewer texts than that have no topic. The same input gives the same topics.
+    others: texts whose topic is known; what they say too tells no topic. Fewer texts than least_texts have no topic.
+    The same input gives the same topics.
     """
     if len(texts) < settings.least_texts:
         return []
@@ -58,10 +61,12 @@ def topics_of(texts: Sequence[str], vectors_ND: np.ndarray, settings: FoundTopic
         cluster_selection_method="eom", allow_single_cluster=True, copy=True,
     ).fit_predict(reduced)  # fmt: skip
     said = [words_of(t) for t in texts]
-    everywhere = Counter(w for words in said for w in words)
+    elsewhere = [words_of(t) for t in others]
+    everywhere = Counter(w for words in (*said, *elsewhere) for w in words)
     groups = [np.flatnonzero(labels == n) for n in range(labels.max() + 1)]
     groups = sorted((g for g in groups if len(g)), key=lambda g: (-len(g), int(g[0])))[: settings.max_topics]
-    average = sum(map(len, said)) / max(1, len(groups))
+    # Words of an average class, those of known topics being one more.
+    average = sum(everywhere.values()) / (len(groups) + bool(elsewhere)) if groups else 0.0
     return [_topic(g, texts, vectors_ND, said, everywhere, average) for g in groups]
 
 

@@ -183,4 +183,5 @@ def test_a_text_is_a_repost_where_it_shares_its_words_with_one_of_the_days_befor
     assert reposted(spark, [(9, LONG), (8, changed)], fold_share=1.0) == [False, False]
     assert reposted(spark, [(9, LONG), (1, LONG)]) == [False, False]
     assert reposted(spark, [(9, chinese), (8, chinese + "！")]) == [False, True]
+    assert reposted(spark, [(9, "RT @ora: nice"), (8, "RT this")]) == [True, False]
     assert reposted(spark, [(9, "x" * 80), (9, "x" * 80), (9, "")]) == [False, True, False]
