@@ -12,13 +12,14 @@ from pyspark.sql import functions as F
 from recsynth.apps.opinions import looked_at
 from recsynth.apps.passages import worker_tower
 from recsynth.apps.posts import posted_lately, with_known_topic
-from recsynth.apps.topics import Topic, kept_names, nearest, topics_of
+from recsynth.apps.topics import Spoken, Topic, kept_names, nearest, topics_of
 from recsynth.memory import give_back
 from recsynth.stage import Frames, Night
 from recsynth.tables.gold import POST_TOPICS
 from recsynth.tables.output import FOUND_TOPICS
 
 _VECTORS = "content_hash string, text string, is_recent boolean, vector array<float>"
+KNOWN_TEXTS = 500
 Batches = Iterator[pd.DataFrame]
 
 
@@ -29,8 +30,8 @@ def find_topics(
 
     Reads silver.posts, model.classifiers, model.text_labels and output.found_topics of earlier nights; writes
     output.found_topics and gold.post_topics, which of the posts' texts belong to one. A topic that was there the night
-    before keeps its name. Bound on the driver: max_texts texts with their vectors, and as many whose topic is known;
-    all texts are compared with the topics on the executors.
+    before keeps its name. Bound on the driver: max_texts texts with their vectors, and KNOWN_TEXTS whose topic is
+    known; all texts are compared with the topics on the executors.
     """
     spark, apps = posts.sparkSession, night.settings.apps
     made = {"post_topics": spark.createDataFrame([], POST_TOPICS.schema),
@@ -40,19 +41,18 @@ def find_topics(
         return made
     posted = posted_lately(posts, looked_at(apps.opinions), night)
     read = with_known_topic(posted, classifiers, text_labels, night).where("text is not null").persist()
-    unknown = read.where("topic is null")
     # Only what is spoken of now can be a new topic; what was said of it before is its usual.
     is_recent = F.max(F.col("ts") >= F.lit(night.cutoff_before(settings.days)))
-    texts = unknown.groupBy("content_hash").agg(F.first("text").alias("text"), is_recent.alias("is_recent"))
-    spread = texts.repartition(spark.sparkContext.defaultParallelism, "content_hash")
-    vectors = spread.mapInPandas(_encoding(night), _VECTORS).persist()
-    drawn = _drawn(vectors.where("is_recent"), settings.max_texts, night)
+    texts = read.where("topic is null").groupBy("content_hash").agg(
+        F.first("text").alias("text"), is_recent.alias("is_recent")
+    )  # fmt: skip
+    vectors = _encoded(texts, night).persist()
+    drawn = _drawn(vectors.where("is_recent"), settings.max_texts, night).toPandas()
     if drawn.empty:
         return made
-    others = _drawn(
-        read.where("topic is not null").select("content_hash", "text").distinct(), settings.max_texts, night
-    )
-    topics = topics_of(drawn["text"].tolist(), np.stack(drawn["vector"].to_list()), settings, others["text"].tolist())
+    others = read.where("topic is not null").select("content_hash", "text", F.lit(True).alias("is_recent")).distinct()
+    known = _encoded(_drawn(others, KNOWN_TEXTS, night), night).toPandas().sort_values("content_hash")
+    topics = topics_of(_spoken(drawn), _spoken(known), settings)
     if not topics:
         return made
     before = _before(found_topics)
@@ -64,10 +64,20 @@ def find_topics(
     return {"post_topics": near, "found_topics": spark.createDataFrame(rows, FOUND_TOPICS.schema)}
 
 
-def _drawn(texts: DataFrame, most: int, night: Night) -> pd.DataFrame:
+def _drawn(texts: DataFrame, most: int, night: Night) -> DataFrame:
     """At most `most` rows by hash, in its order: the same whatever the partitions."""
     seed = F.lit(night.seed("find_topics"))
-    return texts.orderBy(F.xxhash64(seed, "content_hash"), "content_hash").limit(most).toPandas()
+    return texts.orderBy(F.xxhash64(seed, "content_hash"), "content_hash").limit(most)
+
+
+def _encoded(texts: DataFrame, night: Night) -> DataFrame:
+    spread = texts.repartition(texts.sparkSession.sparkContext.defaultParallelism, "content_hash")
+    return spread.mapInPandas(_encoding(night), _VECTORS)
+
+
+def _spoken(rows: pd.DataFrame) -> Spoken:
+    vectors = np.stack(rows["vector"].to_list()) if len(rows) else np.zeros((0, 0), np.float32)
+    return Spoken(rows["text"].tolist(), vectors)
 
 
 def _before(found_topics: DataFrame) -> dict[str, tuple[list[float], object]]:

@@ -93,10 +93,8 @@ def fit_classifier(
 ) -> TextClassifier:
     """Learn classes from labelled texts; a share of them is held out to stop at, to blend and to calibrate.
 
-    With `refit` both models are then taught once more by all texts, as long as was best before; the calibration, which
-    is of models that knew a little less, stays. Raises ValueError where a class has fewer than two texts, or there is
-    one class alone: nothing could be learned and checked. The same input, settings and seed give the same classifier on
-    the same machine.
+    Raises ValueError where a class has fewer than two texts, or there is one class alone: nothing could be learned
+    and checked. The same input, settings and seed give the same classifier on the same machine.
     """
     classes = tuple(sorted(set(labels)))
     number = {c: i for i, c in enumerate(classes)}
@@ -110,16 +108,12 @@ def fit_classifier(
     learned, checked = (Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held))
     words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
     said = words.log_probabilities(checked.texts)
-    language, heard, passes = None, said, 0
+    language, heard = None, said
     if settings.epochs:
-        language, passes = _fine_tuned(learned, checked, len(classes), settings, seed)
+        with torch.random.fork_rng():
+            language = _fine_tuned(learned, checked, len(classes), settings, seed)
         heard = language.log_probabilities(checked.texts, settings.batch_size)
     scales, bias_C = _calibration(heard, said, checked.y, settings.epochs > 0)
-    if settings.refit:
-        every = Labelled(texts, y)
-        words = WordClassifier.fit(texts, y, len(classes), settings)
-        if passes:
-            language, _ = _fine_tuned(every, None, len(classes), settings, seed, passes)
     return TextClassifier(classes, language, words, scales, bias_C)
 
 
@@ -172,51 +166,42 @@ def read_classifier(folder: Path) -> TextClassifier:
 
 
 def _fine_tuned(
-    learned: Labelled, held: Labelled | None, classes: int, settings: ClassifierSettings, seed: int, passes: int = 0
-) -> tuple[LanguageClassifier, int]:
-    """Cross-entropy over batches of like length; the pass that is best on the held-out texts is kept, and its number.
-
-    passes: so many of the same schedule, where nothing is held out that would tell.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = LanguageClassifier(
-            TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
-        ).to(device())
-        optimizer = _optimizer(model, settings)
-        batches = [
-            _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e)))
-            for e in range(settings.epochs)
-        ]
-        total, step = sum(map(len, batches)), 0
-        warm = max(1, round(settings.warmup * total))
-        best, kept, best_pass = math.inf, _weights(model), passes
-        for epoch, ordered in enumerate(batches[: passes or None], 1):
-            model.train()
-            for rows in ordered:
-                for group in optimizer.param_groups:
-                    group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
-                target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
-                loss = F.cross_entropy(
-                    model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
-                )
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                step += 1
-            model.eval()
-            if held is None:
-                log.info("all texts: pass %d of %d", epoch, passes)
-                continue
-            heard = model.log_probabilities(held.texts, settings.batch_size)
-            loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
-            log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch, settings.epochs, loss_held, right)
-            if loss_held < best:
-                best, kept, best_pass = loss_held, _weights(model), epoch
-        if held is not None:
-            model.load_state_dict(kept)
-    return model.eval().cpu(), best_pass
+    learned: Labelled, held: Labelled, classes: int, settings: ClassifierSettings, seed: int
+) -> LanguageClassifier:
+    """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
+    torch.manual_seed(seed)
+    model = LanguageClassifier(
+        TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
+    ).to(device())
+    optimizer = _optimizer(model, settings)
+    batches = [
+        _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)
+    ]
+    total, step = sum(map(len, batches)), 0
+    warm = max(1, round(settings.warmup * total))
+    best, kept = math.inf, _weights(model)
+    for epoch, ordered in enumerate(batches):
+        model.train()
+        for rows in ordered:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
+            target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
+            loss = F.cross_entropy(
+                model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
+            )
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+        model.eval()
+        heard = model.log_probabilities(held.texts, settings.batch_size)
+        loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
+        log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
+        if loss_held < best:
+            best, kept = loss_held, _weights(model)
+    model.load_state_dict(kept)
+    return model.eval().cpu()
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:

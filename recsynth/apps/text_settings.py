@@ -25,10 +25,6 @@ class ClassifierSettings(Section):
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="Share of each class that is held out to stop, blend and calibrate by."
     )
-    refit: bool = Field(
-        True,
-        description="Whether it is then taught once more by all texts, as long as those held out told: twice the time.",
-    )
     max_words: int = Field(50_000, ge=1, description="Most words and pairs of words that the word model counts.")
     max_characters: int = Field(
         50_000, ge=0, description="Most runs of two to five characters that it counts beside them; 0: none."

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import HDBSCAN
@@ -26,8 +27,8 @@ _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W\d_{_UNSPACED}]{{2,}}")
 
 @dataclass(frozen=True)
 class Topic:
-    """Texts that are close together: their centre (D,) of unit length, the least cosine to it of nine in ten of them,
-    the words that tell them from others, and how many they are, the texts nearest to the centre first.
+    """Texts that are close together: the words that tell them from others, their centre (D,) of unit length, the cosine
+    to it from which a text is one of them, how many they are, and those nearest to the centre.
     """
 
     words: tuple[str, ...]
@@ -42,14 +43,21 @@ class Topic:
         return ", ".join(self.words[:NAMED_BY])
 
 
-def topics_of(
-    texts: Sequence[str], vectors_ND: np.ndarray, settings: FoundTopicSettings, others: Sequence[str] = ()
-) -> list[Topic]:
-    """Topics of at least `least_texts` distinct texts, the largest first; vectors of unit length, a row a text.
+class Spoken(NamedTuple):
+    """Distinct texts and their vectors (N, D), of unit length."""
 
-    others: texts whose topic is known; what they say too tells no topic. Fewer texts than least_texts have no topic.
-    The same input gives the same topics.
+    texts: Sequence[str]
+    vectors_ND: np.ndarray
+
+
+def topics_of(unknown: Spoken, known: Spoken, settings: FoundTopicSettings) -> list[Topic]:
+    """Topics of at least `least_texts` distinct texts among the unknown ones, the largest first.
+
+    known: texts whose topic is known; a word that they say too tells no topic, and what is no nearer to a centre than
+    99 in 100 of them does not belong to it. Fewer texts than least_texts have no topic. The same input gives the same
+    topics.
     """
+    texts, vectors_ND, others = unknown.texts, unknown.vectors_ND, known.texts
     if len(texts) < settings.least_texts:
         return []
     components = min(COMPONENTS, *vectors_ND.shape)
@@ -67,26 +75,35 @@ def topics_of(
     groups = sorted((g for g in groups if len(g)), key=lambda g: (-len(g), int(g[0])))[: settings.max_topics]
     # Words of an average class, those of known topics being one more.
     average = sum(everywhere.values()) / (len(groups) + bool(elsewhere)) if groups else 0.0
-    return [_topic(g, texts, vectors_ND, said, everywhere, average) for g in groups]
+    return [_topic(g, unknown, known.vectors_ND, said, _Usual(everywhere, average)) for g in groups]
+
+
+class _Usual(NamedTuple):
+    """How often each word is said by whomever, and the words of an average class."""
+
+    counts: Counter[str]
+    average: float
 
 
 def _topic(
-    rows: np.ndarray, texts: Sequence[str], vectors_ND: np.ndarray, said: Sequence[Sequence[str]],
-    everywhere: Counter[str], average: float,
-) -> Topic:  # fmt: skip
+    rows: np.ndarray, unknown: Spoken, known_KD: np.ndarray, said: Sequence[Sequence[str]], usual: _Usual
+) -> Topic:
+    texts, vectors_ND = unknown
     centre = vectors_ND[rows].mean(0)
     centre = centre / max(float(np.linalg.norm(centre)), 1e-12)
     near = vectors_ND[rows] @ centre
+    # The dense middle is found, and more speak of it: all that is nearer than what speaks of something else.
+    reach = float(np.quantile(near, 0.1))
+    if len(known_KD):
+        reach = min(reach, float(np.quantile(known_KD @ centre, 0.99)))
     here = Counter(w for r in rows for w in said[r])
     # Class-based TF-IDF; a word of a single text tells of that text.
     of = Counter(w for r in rows for w in set(said[r]))
-    weights = {w: n * np.log1p(average / everywhere[w]) for w, n in here.items() if of[w] > 1}
+    weights = {w: n * np.log1p(usual.average / usual.counts[w]) for w, n in here.items() if of[w] > 1}
     words = sorted(weights, key=lambda w: (-weights[w], w))[:10]
     order = rows[np.lexsort((rows, -near))]
-    return Topic(
-        tuple(words), centre.astype(np.float32), float(np.quantile(near, 0.1)), len(rows),
-        tuple(texts[r][:300] for r in order[:EXAMPLES]),
-    )  # fmt: skip
+    examples = tuple(texts[r][:300] for r in order[:EXAMPLES])
+    return Topic(tuple(words), centre.astype(np.float32), reach, len(rows), examples)
 
 
 def words_of(text: str) -> list[str]:

@@ -120,16 +120,6 @@ def test_a_classifier_of_before_characters_counted_is_read(tmp_path: Path) -> No
     assert again.log_probabilities(texts) == pytest.approx(old.words.log_probabilities(texts))
 
 
-def test_once_the_held_out_texts_have_told_how_long_all_are_learned_from() -> None:
-    texts, labels = texts_of(0, 30)
-    # A word that stands in one text alone is known only where that text was learned from.
-    marked = [f"{text} mark{n}" for n, text in enumerate(texts)]
-    for refit in (True, False):
-        settings = ClassifierSettings(epochs=0, validation_share=0.5, refit=refit)
-        known = fit_classifier(marked, labels, settings, seed=0).words.vocabularies()["words"]
-        assert (sum(f"mark{n}" in known for n in range(len(marked))) == len(marked)) is refit
-
-
 @pytest.mark.parametrize("labels", [["a"] * 4, ["a", "a", "a", "b"]])
 def test_one_class_or_a_label_seen_once_cannot_be_learned(labels: list[str]) -> None:
     with pytest.raises(ValueError, match="two classes or more"):

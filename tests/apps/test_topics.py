@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from recsynth.apps.settings import FoundTopicSettings
-from recsynth.apps.topics import Topic, kept_names, nearest, topics_of
+from recsynth.apps.topics import Spoken, Topic, kept_names, nearest, topics_of
 
 LEAST = FoundTopicSettings(least_texts=8)
+NOBODY = Spoken([], np.zeros((0, 0)))
 
 
 def around(centre: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -32,7 +33,7 @@ def planted() -> tuple[list[str], np.ndarray, list[int]]:
 
 def test_planted_topics_are_found_and_named_by_their_words() -> None:
     texts, vectors, true = planted()
-    first, second = topics_of(texts, vectors, LEAST)
+    first, second = topics_of(Spoken(texts, vectors), NOBODY, LEAST)
     # A text about nothing may lie close by chance.
     assert first.texts in range(20, 23)
     assert second.texts in range(12, 15)
@@ -40,8 +41,11 @@ def test_planted_topics_are_found_and_named_by_their_words() -> None:
     assert {"parcel", "late"} <= set(second.words[:4])
     # What texts of known topics say too tells none apart.
     known = [f"the staff on the phone were friendly at {n}" for n in range(200)]
-    named = topics_of(texts, vectors, LEAST, known)[0]
+    elsewhere = Spoken(known, around(2, 200, np.random.default_rng(1)).astype(np.float32))
+    named = topics_of(Spoken(texts, vectors), elsewhere, LEAST)[0]
     assert set(named.words[:3]) == {"app", "crashes", "login"}
+    # Known texts lie far away: whatever is nearer than they are belongs to it.
+    assert named.reach < 0.3 < first.reach
     assert all("app crashes" in text for text in first.examples)
     best, cosine = nearest(vectors, np.stack([first.centre_D, second.centre_D]), np.array([first.reach, second.reach]))
     is_of = np.array(true) >= 0
@@ -53,13 +57,14 @@ def test_planted_topics_are_found_and_named_by_their_words() -> None:
 
 def test_topics_do_not_depend_on_the_run_and_fewer_texts_than_asked_for_are_none() -> None:
     texts, vectors, _ = planted()
-    once, again = (topics_of(texts, vectors, LEAST) for _ in range(2))
+    once, again = (topics_of(Spoken(texts, vectors), NOBODY, LEAST) for _ in range(2))
     assert [t.words for t in once] == [t.words for t in again]
-    (only,) = topics_of(texts, vectors, FoundTopicSettings(least_texts=15))
+    (only,) = topics_of(Spoken(texts, vectors), NOBODY, FoundTopicSettings(least_texts=15))
     # Of a topic its dense middle counts; whoever is within its reach belongs to it.
     assert only.texts in range(15, 23)
-    assert topics_of(texts[:7], vectors[:7], LEAST) == []
-    assert len(topics_of(texts, vectors, FoundTopicSettings(least_texts=8, max_topics=1))) == 1
+    assert topics_of(Spoken(texts[:7], vectors[:7]), NOBODY, LEAST) == []
+    one = FoundTopicSettings(least_texts=8, max_topics=1)
+    assert len(topics_of(Spoken(texts, vectors), NOBODY, one)) == 1
 
 
 def topic(centre: list[float], *words: str) -> Topic:
@@ -80,5 +85,5 @@ def test_a_topic_keeps_the_name_of_the_night_before_and_no_two_have_one() -> Non
 
 @pytest.mark.parametrize("texts", [["", "", ""] * 5, ["😀"] * 15])
 def test_texts_without_words_have_a_topic_without_a_name(texts: list[str]) -> None:
-    found = topics_of(texts, np.tile(np.eye(4, dtype=np.float32)[0], (15, 1)), LEAST)
+    found = topics_of(Spoken(texts, np.tile(np.eye(4, dtype=np.float32)[0], (15, 1))), NOBODY, LEAST)
     assert all(t.words == () for t in found)

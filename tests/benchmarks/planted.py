@@ -1,4 +1,4 @@
-"""Lists, search results, answers, labels, advertisements and searches on the simulated shop: one night.
+"""Lists, search results, answers, posts, labels, advertisements and searches on the simulated shop: one night.
 
     make bench-planted
 
@@ -6,13 +6,15 @@ The shop of conf/default.toml in a folder of its own, with the questions of four
 judged on the 14 days after the night, beside single sources and what searchers chose before. The rest is judged against
 the shop's truth tables, which no stage reads: intents, decisions, the policy that answers a question among the first
 five passages, orders of other customers in answers, the fields that records lack, words in advertisements that are
-another item's, and searches written for an item that say what it is not. Exit code 0 only where the floors hold and
+another item's, searches written for an item that say what it is not, and the topics of posts, the one that nobody named
+among them. Exit code 0 only where the floors hold and
 nothing that lists and search results are compared with is ahead of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import re
 import shutil
@@ -30,13 +32,15 @@ from recsynth.settings import Settings
 from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.landing import truth_folder
 from recsynth.shop.questions import INTENTS
+from recsynth.shop.remarks import NEW_TOPIC
 from recsynth.shop.words import BRANDS, COLOURS, KINDS, SIZES
 
 AS_OF = date(2025, 4, 17)
 FLOORS = {
     "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
     "composed from the right source": 0.75, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
-    "written searches true of their item": 0.85,
+    "written searches true of their item": 0.85, "topic of posts, known ones": 0.9, "sentiment of posts": 0.8,
+    "posts on what nobody named that are found": 0.6, "found posts that are on it": 0.9,
 }  # fmt: skip
 AD_FIGURES = ("coverage", "distinct_1", "distinct_2", "bleu", "chrf", "rouge_l")
 LEAKS, UNTRUE = "orders of other customers in answers", "advertisements with a word of another item's"
@@ -55,7 +59,13 @@ def main() -> int:
     run_night(session("bench_planted", settings.spark), settings, AS_OF)
     lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
     print(ranked(lake))
-    found = [*answers(lake, truth), *labels(lake, truth), *advertisements(lake, settings), *searches(lake, settings)]
+    found = [
+        *answers(lake, truth),
+        *posts(lake, truth),
+        *labels(lake, truth),
+        *advertisements(lake, settings),
+        *searches(lake, settings),
+    ]
     print("\nfigure | value | of\n---|---|---")
     for name, value, n in found:
         print(f"{name} | {value:.3f} | {n}")
@@ -124,6 +134,39 @@ def answers(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
         bool(set(re.findall(r"OU\d+/\d+", a)) - own[u]) for a, u in zip(said["answer"], said["user_id_x"], strict=True)
     )
     return [*rows, (LEAKS, float(leaks), len(said))]
+
+
+def posts(lake: Path, truth: Path) -> list[tuple[str, float, int]]:
+    """Figures of posts that nobody labelled before the night: known topics, sentiment, and the topic that is new."""
+    planted = pd.read_parquet(truth / "posts")
+    posted = DeltaTable(lake / "silver/posts").to_pandas()
+    cutoff = pd.Timestamp(AS_OF, tz="UTC")
+    told = posted["labelled_at"].fillna(posted["ts"]) < cutoff
+    unread = posted[(posted["ts"] < cutoff) & ~(told & posted["sentiment"].notna())]
+    unread = unread.assign(
+        content_hash=[hashlib.sha256(" ".join(t.split()).encode()).hexdigest() for t in unread["text"]]
+    )
+    of = unread.drop(columns=["topic", "sentiment"]).merge(planted, on="post_id")
+    models = DeltaTable(lake / "model/classifiers").to_pandas()
+    labels = DeltaTable(lake / "model/text_labels").to_pandas()
+    said = {}
+    for task in ("post_topic", "post_sentiment"):
+        version = models[(models["task"] == task) & models["is_champion"]]["model_version"].iloc[-1]
+        said[task] = labels[labels["model_version"] == version].set_index("content_hash")
+    topics = of.join(said["post_topic"][["label", "probabilities"]], on="content_hash").dropna(subset="label")
+    sure = [dict(p)[label] >= 0.6 for p, label in zip(topics["probabilities"], topics["label"], strict=True)]
+    topics = topics[pd.Series(sure, index=topics.index) & (topics["topic"] != NEW_TOPIC)]
+    moods = of.join(said["post_sentiment"]["label"], on="content_hash").dropna(subset="label")
+    found = DeltaTable(lake / "gold/post_topics").to_pandas().set_index("content_hash")
+    new = of[of["topic"] == NEW_TOPIC].join(found["topic"].rename("found"), on="content_hash")
+    close = of.join(found["topic"].rename("found"), on="content_hash").dropna(subset="found")
+    parts = {
+        "topic of posts, known ones": topics["label"] == topics["topic"],
+        "sentiment of posts": moods["label"] == moods["sentiment"],
+        "posts on what nobody named that are found": new["found"].notna(),
+        "found posts that are on it": close["topic"] == NEW_TOPIC,
+    }
+    return [(name, float(right.mean()), len(right)) for name, right in parts.items()]
 
 
 def _is_among(passages: list[dict[str, str]], policy: str) -> bool:
