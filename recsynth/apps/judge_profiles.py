@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
+from recsynth.apps.judge_value import value_figures
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
@@ -25,7 +26,8 @@ def judge_profiles(events: DataFrame, items: DataFrame, user_profiles: DataFrame
     Reads silver.events of all time, silver.items and output.user_profiles; writes ops.metrics. Among the categories
     that are listed for a user, those bought within the days that an evaluation looks at are to stand above the others;
     the mean over users of the area under the curve, beside their most frequent category and beside the shop's shares.
-    A user who bought of none or of all of them tells nothing and is left out.
+    A user who bought of none or of all of them tells nothing and is left out. How near the customer values come is told
+    by `value_figures`.
     """
     days, settings = night.settings.evaluation.days, night.settings.apps.profiles
     bought = events.where("event_type = 'purchase' and not is_bot and not is_near_duplicate").where(
@@ -43,6 +45,7 @@ def judge_profiles(events: DataFrame, items: DataFrame, user_profiles: DataFrame
     judged = said.join(wanted.where(drawn), on="user_id", how="inner").crossJoin(F.broadcast(default))
     each = judged.dropna(subset="next_categories").mapInPandas(_of_users, _OF_USER)
     figures = each.groupBy("model").applyInPandas(_means(night.settings.evaluation.resamples), _MEASURED)
+    figures = figures.unionByName(value_figures(events, user_profiles, night))
     return figures.select(F.lit(STAGE).alias("stage"), *(c for c in METRICS.column_names if c != "stage"))
 
 

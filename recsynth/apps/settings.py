@@ -35,6 +35,31 @@ class PropensitySettings(Section):
     judged_users: int = Field(100_000, ge=1, description="About how many users are judged, drawn by hash.")
 
 
+class ValueSettings(Section):
+    """What each customer will spend."""
+
+    enabled: bool = Field(True, description="Whether it is foretold at all; the columns are null otherwise.")
+    days: int = Field(90, ge=7, description="Days from the as-of date on whose spend is foretold.")
+    step_days: int = Field(14, ge=1, description="Days between one earlier cut-off and the one before it.")
+    windows: int = Field(12, ge=1, description="Most cut-offs that is learned from, the newest ones.")
+    min_history_days: int = Field(
+        56, ge=1, description="Days between the shop's first event and the earliest cut-off that is learned from."
+    )
+    min_each: int = Field(
+        100,
+        ge=2,
+        description="Customers at earlier cut-offs who then spent something that learning and calibration each need; "
+        "else everybody gets the same.",
+    )
+    max_rows: int = Field(1_000_000, ge=1, description="About how many rows a model learns from, drawn by hash.")
+    trees: int = Field(150, ge=1, description="Trees of each of the three models.")
+    learning_rate: float = Field(0.05, gt=0, description="Shrinkage of each tree.")
+    max_depth: int = Field(4, ge=1, description="Depth of a tree.")
+    subsample: float = Field(0.6, gt=0, le=1, description="Share of rows for each tree.")
+    colsample: float = Field(0.6, gt=0, le=1, description="Share of features for each tree.")
+    workers: int = Field(1, ge=1, description="Spark tasks that train together.")
+
+
 class DemandSettings(Section):
     """How much of each item and category will be asked for."""
 
@@ -168,6 +193,7 @@ class AppsSettings(Section):
     propensity: PropensitySettings = Field(
         default_factory=PropensitySettings, description="Chance to buy and to leave."
     )
+    value: ValueSettings = Field(default_factory=ValueSettings, description="What each customer will spend.")
     demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
+from recsynth.apps.customer_value import TREES, customer_value
 from recsynth.apps.next_category import next_categories
 from recsynth.apps.segments import SEGMENTS, scored, stability
 from recsynth.apps.settings import ProfileSettings
@@ -30,8 +31,8 @@ def user_profiles(
     Reads silver.events, silver.items, gold.interactions, gold.window_interactions, gold.window_labels and
     gold.histories; writes output.user_profiles and ops.metrics. Shares of categories, brands and attributes are those
     of R; an interest is what a user's share exceeds the shop's in. Recency, frequency and money are cut in fifths of
-    all buyers. No trait of `sensitive_words` is read from anything. Bounds: on the driver fourteen cut points, a row
-    a pair of segments; in one broadcast a row a category.
+    all buyers; what each will spend is told by `customer_value`. No trait of `sensitive_words` is read from anything.
+    Bounds: on the driver fourteen cut points, a row a pair of segments; in one broadcast a row a category.
     """
     settings, spark = night.settings.apps.profiles, events.sparkSession
     if not settings.enabled:
@@ -45,6 +46,7 @@ def user_profiles(
     parts = [
         _interests(facets, settings), _of_kind(facets, "category", settings), _of_kind(facets, "brand", settings),
         _price_level(interactions, items), _rhythm(histories, night), _searches(histories, settings), chances,
+        customer_value(days, night),
     ]  # fmt: skip
     users = events.where("not is_bot and not is_near_duplicate").select("user_id").distinct()
     base = users.join(buyers, on="user_id", how="left")
@@ -53,7 +55,7 @@ def user_profiles(
     # Where nobody is known there is nothing to assume either.
     default = _default(facets, users.limit(1).select(F.lit(STRANGER).alias("user_id")), settings)
     both = table.unionByName(default, allowMissingColumns=True)
-    both = both.withColumn("summary", _summary())
+    both = both.withColumn("summary", _summary(night.settings.apps.value.days))
     steady = stability(buyers, scored(days, night, 1))
     return {"user_profiles": both.select(*USER_PROFILES.column_names), "metrics": steady}
 
@@ -168,7 +170,7 @@ def _default(facets: DataFrame, row: DataFrame, settings: ProfileSettings) -> Da
     return made.crossJoin(following)
 
 
-def _summary() -> Column:
+def _summary(value_days: int) -> Column:
     """A few sentences made of the row's own figures, nothing else."""
     segment = F.create_map(*(F.lit(x) for pair in SEGMENTS.items() for x in pair))[F.col("segment")]
     first = F.concat(
@@ -180,5 +182,12 @@ def _summary() -> Column:
     level = F.when(F.col("price_level") < 0.35, "cheap").when(F.col("price_level") > 0.65, "dear").otherwise("usual")
     price = F.concat(F.lit(" Prices: "), level, F.lit("."))
     likely = F.concat(F.lit(" Next most likely: "), F.get("next_categories", F.lit(0))["category"], F.lit("."))
-    said = [F.when(F.col("orders").isNotNull(), bought), F.when(F.size("interests") > 0, likes), price, likely]
+    spends = F.concat(F.lit(" Likely to spend "), F.format_number("value", 0), F.lit(f" within {value_days} days."))
+    said = [
+        F.when(F.col("orders").isNotNull(), bought),
+        F.when(F.col("value_by") == TREES, spends),
+        F.when(F.size("interests") > 0, likes),
+        price,
+        likely,
+    ]
     return F.concat(first, *(F.coalesce(part, F.lit("")) for part in said))

@@ -25,6 +25,7 @@ def profiles(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str
     by = known.groupBy("segment").agg(
         F.count("*").alias("users"), spend.alias("spend"), F.avg("orders").alias("orders"),
         F.avg("recency_days").alias("recency_days"), F.avg("price_level").alias("price_level"),
+        F.sum("value").alias("value"),
     )  # fmt: skip
     segments = [row.asDict() for row in by.orderBy(F.desc("users"), "segment").collect()]
     if not segments:

@@ -315,6 +315,21 @@ USER_PROFILES = Table(
             "array<struct<category:string,probability:double>>?",
             "chance that the next purchase is of a category, the likeliest first",
         ),
+        column("value", "double?", "mean spend of the days to come (`apps.value.days`); null: unknown", "value >= 0"),
+        column("value_low", "double?", "four times in five the spend lies from here", "value_low >= 0"),
+        column(
+            "value_high",
+            "double?",
+            "to here; the mean of the few who spend much may be above",
+            "value_high >= value_low",
+        ),
+        column(
+            "value_by",
+            "string?",
+            "`trees`; `base_rate`: the same for everybody, for want of customers to learn from; `unknown`: no window "
+            "as long has passed yet",
+            "value_by in ('trees', 'base_rate', 'unknown')",
+        ),
         column("summary", "string", "a few sentences made of this row's facts alone"),
     ),
 )

@@ -147,6 +147,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "recency_days": 3,
             "orders": 2,
             "spend": 98.6,
+            "value": 31.4,
             "price_level": 0.25,
             "summary": f"Drawn to {SCRIPT}.",
         },
@@ -449,7 +450,7 @@ def test_questions_are_told_with_their_answers_and_where_those_stand(page: str, 
 
 def test_customers_are_told_by_segment_and_in_words_without_the_default(page: str, empty: str) -> None:
     said = text(page)
-    assert "champion 1 2.0 3 99 0.25" in said
+    assert "champion 1 2.0 3 99 31 0.25" in said
     assert "looker 1 – – 0 –" in said
     assert f"{SCRIPT} Drawn to {SCRIPT}." in said
     assert "Unknown." not in said
