@@ -111,7 +111,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
         "teach_texts",
-        ("silver.reviews", "silver.posts", "silver.tickets", "silver.items", "model.classifiers"),
+        ("silver.reviews", "silver.posts", "silver.tickets", "silver.items", "gold.click_farms", "model.classifiers"),
         ("model.classifiers", "ops.metrics"),
         teach_texts,
         sees_nights=ALL_CLASSIFIERS,
@@ -132,7 +132,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "review_sentiment",
-        ("silver.reviews", "model.classifiers", "model.text_labels"),
+        ("silver.reviews", "gold.click_farms", "model.classifiers", "model.text_labels"),
         ("output.review_sentiment", "ops.metrics"),
         review_sentiment,
         sees_nights=ALL_CLASSIFIERS,
@@ -150,6 +150,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.reviews",
             "silver.posts",
             "silver.items",
+            "gold.click_farms",
             "gold.post_topics",
             "model.classifiers",
             "model.text_labels",

@@ -293,7 +293,7 @@ def test_killed_on_the_way_the_same_call_ends_it(
                 run_night(spark, chosen, SECOND + timedelta(days=1), stages=SHORT)
     erase(Ledger(store), chosen, [ANNA])
     (row,) = store.read(ERASURES).collect()
-    assert (row.status, row.landed) == ("complete", {"clicks": 11})
+    assert (row.status, row.landed) == ("complete", {"clicks": 11, "posts": 1})
     assert f"m{SECOND}" in row.models
     assert ANNA not in {r.user_id for t in (EVENTS, INTERACTIONS) for r in store.read(t).collect()}
 
@@ -353,6 +353,6 @@ def test_what_cannot_be_erased_is_refused_before_anything_changes(shop: tuple[Pa
         with pytest.raises(InputError, match="1 to 1000 ids"):
             erase(Ledger(store), chosen, users)
     renamed = chosen.model_copy(update={"sources": []})
-    with pytest.raises(InputError, match="source catalogue, clicks: expected every source that ever landed"):
+    with pytest.raises(InputError, match="source catalogue, clicks, posts: expected every source that ever landed"):
         erase(Ledger(store), renamed, [ANNA])
     assert store.versions() == versions

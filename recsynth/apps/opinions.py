@@ -15,7 +15,7 @@ from recsynth.apps.catalogue import latest_items
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.posts import posted_lately, with_known_topic, with_sentiment
 from recsynth.apps.reposts import with_reposts
-from recsynth.apps.review_sentiment import TASK, spoken_lately, with_polarity
+from recsynth.apps.review_sentiment import TASK, of_people, spoken_lately, with_polarity
 from recsynth.apps.settings import OpinionSettings
 from recsynth.apps.surges import surges
 from recsynth.stage import Frames, Night
@@ -35,16 +35,17 @@ _RAISED = (
 
 
 def opinions(
-    reviews: DataFrame, posts: DataFrame, items: DataFrame, post_topics: DataFrame, classifiers: DataFrame,
-    text_labels: DataFrame, night: Night,
+    reviews: DataFrame, posts: DataFrame, items: DataFrame, click_farms: DataFrame, post_topics: DataFrame,
+    classifiers: DataFrame, text_labels: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Texts counted by topic, entity and day, and alerts on surges of negative ones.
 
-    Reads silver.reviews, silver.posts, silver.items, gold.post_topics, model.classifiers and model.text_labels; writes
-    output.opinion_trends, output.opinion_alerts and ops.metrics. A topic is an aspect of a review, the topic of a post,
-    or `all`; an entity an item, a brand, a category, the shop, or what a post calls by a name. All but the same text on
-    the same item or name within fold_days, by whomever, is one text and a repost. How posts got their topic and their
-    sentiment is counted in ops.metrics; what nothing tells the sentiment of is left out.
+    Reads silver.reviews, silver.posts, silver.items, gold.click_farms (their reviews count for nothing),
+    gold.post_topics, model.classifiers and model.text_labels; writes output.opinion_trends, output.opinion_alerts and
+    ops.metrics. A topic is an aspect of a review, the topic of a post, or `all`; an entity an item, a brand, a
+    category, the shop, or what a post calls by a name. All but the same text on the same item or name within fold_days,
+    by whomever, is one text and a repost. How posts got their topic and their sentiment is counted in ops.metrics; what
+    nothing tells the sentiment of is left out.
     """
     settings, spark = night.settings.apps.opinions, reviews.sparkSession
     if not settings.enabled:
@@ -52,7 +53,7 @@ def opinions(
                 "opinion_alerts": spark.createDataFrame([], OPINION_ALERTS.schema),
                 "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
     days = looked_at(settings)
-    spoken = _reviewed(reviews, classifiers, text_labels, night, days)
+    spoken = _reviewed(of_people(reviews, click_farms, night), classifiers, text_labels, night, days)
     posted = spark.createDataFrame([], _POSTED)
     if night.settings.apps.posts.enabled:
         posted = _posted(posts, post_topics, classifiers, text_labels, night, days).persist()

@@ -13,7 +13,7 @@ from recsynth.apps.opinions import looked_at
 from recsynth.apps.posts import SENTIMENT as POST_SENTIMENT
 from recsynth.apps.posts import TOPIC, labelled_posts, posted_lately, sentiment_reader
 from recsynth.apps.review_sentiment import TASK as SENTIMENT
-from recsynth.apps.review_sentiment import days_read, labelled_reviews, spoken_lately
+from recsynth.apps.review_sentiment import days_read, labelled_reviews, of_people, spoken_lately
 from recsynth.apps.service_answers import INTENT, asked_lately, intent_task, noted_questions
 from recsynth.apps.settings import PostSettings
 from recsynth.apps.teaching import Task, teach
@@ -25,17 +25,26 @@ from recsynth.tables.ops import METRICS
 
 
 def teach_texts(
-    reviews: DataFrame, posts: DataFrame, tickets: DataFrame, items: DataFrame, classifiers: DataFrame, night: Night
-) -> Frames:
+    reviews: DataFrame, posts: DataFrame, tickets: DataFrame, items: DataFrame, click_farms: DataFrame,
+    classifiers: DataFrame, night: Night,
+) -> Frames:  # fmt: skip
     """Teach a model of each kind of text whose time has come, and keep it only if it beats the one in use.
 
-    Reads silver.reviews (stars are labels), silver.posts (topics and sentiments that were told), silver.tickets
-    (intents that agents noted), silver.items (records are) and model.classifiers of earlier nights; writes
-    model.classifiers and ops.metrics, where the segment is the task; see `teach` and `teach_tagger`.
+    Reads silver.reviews (stars are labels, but those of gold.click_farms), silver.posts (topics and sentiments that
+    were told), silver.tickets (intents that agents noted), silver.items (records are) and model.classifiers of earlier
+    nights; writes model.classifiers and ops.metrics, where the segment is the task; see `teach` and `teach_tagger`.
     """
     apps, spark, taught = night.settings.apps, reviews.sparkSession, []
     if apps.sentiment.enabled:
-        taught.append(teach(labelled_reviews(reviews, night), classifiers, SENTIMENT, apps.sentiment, night))
+        taught.append(
+            teach(
+                labelled_reviews(of_people(reviews, click_farms, night), night),
+                classifiers,
+                SENTIMENT,
+                apps.sentiment,
+                night,
+            )
+        )
     if apps.opinions.enabled and apps.posts.enabled:
         for label, task, settings in _told(apps.posts):
             taught.append(teach(labelled_posts(posts, label, night), classifiers, task, settings, night))

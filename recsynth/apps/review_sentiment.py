@@ -30,24 +30,33 @@ def spoken_lately(reviews: DataFrame, days: int, night: Night) -> DataFrame:
     return spoken_of(told(recent, night.settings.shop_time_zone), night.settings.apps.sentiment)
 
 
+def of_people(reviews: DataFrame, click_farms: DataFrame, night: Night) -> DataFrame:
+    """Reviews but those that accounts of a click farm left on the item that they crowd on."""
+    if not night.settings.gold.farms.leave_out:
+        return reviews
+    return reviews.join(click_farms.select("user_id", "item_id").distinct(), ["user_id", "item_id"], "left_anti")
+
+
 def days_read(settings: SentimentSettings) -> int:
     """Days before the as-of date whose reviews are read: for the oldest day shown its trend."""
     return settings.history_days + 2 * settings.trend_days
 
 
-def review_sentiment(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night) -> Frames:
+def review_sentiment(
+    reviews: DataFrame, click_farms: DataFrame, classifiers: DataFrame, text_labels: DataFrame, night: Night
+) -> Frames:
     """Polarity of whole reviews and of their clauses on each aspect, counted for an item by day.
 
-    Reads silver.reviews, model.classifiers and model.text_labels; writes output.review_sentiment and ops.metrics. A
-    review without a letter in it, or while there is no classifier, counts by its stars; one with neither is left out.
-    How many of each is in ops.metrics.
+    Reads silver.reviews, gold.click_farms (a bomb of reviews counts for nothing), model.classifiers and
+    model.text_labels; writes output.review_sentiment and ops.metrics. A review without a letter in it, or while there
+    is no classifier, counts by its stars; one with neither is left out. How many of each is in ops.metrics.
     """
     settings, spark = night.settings.apps.sentiment, reviews.sparkSession
     nothing = spark.createDataFrame([], REVIEW_SENTIMENT.schema)
     if not settings.enabled:
         return {"review_sentiment": nothing, "metrics": spark.createDataFrame([], METRICS.schema)}
     best = classifier_in_use(classifiers, TASK.name)
-    spoken = spoken_lately(reviews, days_read(settings), night).persist()
+    spoken = spoken_lately(of_people(reviews, click_farms, night), days_read(settings), night).persist()
     said = with_polarity(spoken, labels_by(best, text_labels), settings)
     table = _by_day(said.dropna(subset="label"), best.model_version if best else None, night)
     return {"review_sentiment": table, "metrics": _counted(said)}

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.opinions import opinions
 from recsynth.settings import Settings
-from recsynth.tables.gold import POST_TOPICS
+from recsynth.tables.gold import CLICK_FARMS, POST_TOPICS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import ITEMS, REVIEWS
 from tests.rows import table
@@ -46,8 +46,10 @@ def test_real_complaints_run_through_and_their_surges_are_told(
     at = replace(lake.night, as_of=AS_OF)
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     past = posts.where(F.col("ts") < F.lit(at.cutoff))
-    made = opinions(table(spark, REVIEWS, []), past, table(spark, ITEMS, []), table(spark, POST_TOPICS, []), none,
-                    table(spark, TEXT_LABELS, []), at)  # fmt: skip
+    reviews, items, farms, topics, labels = (
+        table(spark, t, []) for t in (REVIEWS, ITEMS, CLICK_FARMS, POST_TOPICS, TEXT_LABELS)
+    )
+    made = opinions(reviews, past, items, farms, topics, none, labels, at)
     days = made["opinion_trends"].where("topic = 'all' and entity_kind = 'shop'").collect()
     month = past.where(F.col("ts") >= F.lit(at.cutoff_before(28))).count()
     assert sum(r.texts + r.reposts for r in days) == month > 100

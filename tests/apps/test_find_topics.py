@@ -15,6 +15,7 @@ from recsynth.apps.read_texts import label_texts, teach_texts
 from recsynth.settings import Settings
 from recsynth.shop.remarks import NEW_TOPIC, OPENERS, REMARKS
 from recsynth.stage import Night
+from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import FOUND_TOPICS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
@@ -58,13 +59,15 @@ def read(spark: SparkSession) -> dict[str, Any]:
     on = at()
     said, empty = posts(spark, on).persist(), none(spark)
     before = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
-    taught = teach_texts(posts=said, classifiers=before, night=on, **empty)
+    farms = table(spark, CLICK_FARMS, [])
+    taught = teach_texts(posts=said, click_farms=farms, classifiers=before, night=on, **empty)
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     unread = table(spark, TEXT_LABELS, [])
     labels = label_texts(posts=said, classifiers=classifiers, text_labels=unread, night=on, **empty).persist()
     nights = table(spark, FOUND_TOPICS, []).withColumn("run_date", F.lit(AS_OF))
     made = {k: v.persist() for k, v in find_topics(said, classifiers, labels, nights, on).items()}
-    return {"night": on, "posts": said, "classifiers": classifiers, "labels": labels, **made, **empty}
+    return {"night": on, "posts": said, "classifiers": classifiers, "labels": labels, "click_farms": farms, **made,
+            **empty}  # fmt: skip
 
 
 def test_both_classifiers_are_taught_by_what_was_told(read: dict[str, Any]) -> None:
@@ -101,8 +104,8 @@ def test_a_topic_keeps_its_name_and_its_first_night(read: dict[str, Any], spark:
 
 
 def test_posts_become_opinions_of_their_topics(read: dict[str, Any]) -> None:
-    made = opinions(read["reviews"], read["posts"], read["items"], read["post_topics"], read["classifiers"],
-                    read["labels"], read["night"])  # fmt: skip
+    names = ("reviews", "posts", "items", "click_farms", "post_topics", "classifiers")
+    made = opinions(*(read[name] for name in names), read["labels"], read["night"])
     days = (
         made["opinion_trends"].where("entity_kind = 'shop'").groupBy("topic").agg(F.sum("texts").alias("n")).collect()
     )

@@ -20,7 +20,7 @@ from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.catalogue_dirt import gaps
 from recsynth.shop.settings import ShopSettings
 from recsynth.stage import Night
-from recsynth.tables.gold import TITLE_TRIGGERS
+from recsynth.tables.gold import CLICK_FARMS, TITLE_TRIGGERS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import ITEM_LABELS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
@@ -69,7 +69,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     on, items = at(tmp_path_factory.mktemp("lake")), shop_items(spark).persist()
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     said, posted, asked = (table(spark, t, []) for t in (REVIEWS, POSTS, TICKETS))
-    taught = teach_texts(said, posted, asked, items, none, on)
+    taught = teach_texts(said, posted, asked, items, table(spark, CLICK_FARMS, []), none, on)
     models = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     texts = label_texts(said, posted, asked, items, models, table(spark, TEXT_LABELS, []), on).persist()
     found = item_labels(items, models, texts, no_nights(spark), on).persist()

@@ -16,7 +16,7 @@ from recsynth.apps.reposts import with_reposts
 from recsynth.apps.settings import OpinionSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.tables.gold import POST_TOPICS
+from recsynth.tables.gold import CLICK_FARMS, POST_TOPICS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS
 from tests.rows import night, table
@@ -44,7 +44,7 @@ def reviews(spark: SparkSession, rows: Sequence[tuple[str, int, float | None, st
 
 def found(
     spark: SparkSession, rows: Sequence[tuple[str, int, float | None, str | None]], at_night: Night,
-    posted: Sequence[dict[str, Any]] = (), near: Sequence[dict[str, Any]] = (),
+    posted: Sequence[dict[str, Any]] = (), near: Sequence[dict[str, Any]] = (), farm: Sequence[dict[str, Any]] = (),
 ) -> Any:  # fmt: skip
     items = table(spark, ITEMS, [
         {"item_id": i, "valid_from": noon(300), "brand": brand, "category": ["Kitchen", "Mugs"]}
@@ -54,7 +54,8 @@ def found(
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     posts = table(spark, POSTS, [{"source": "s", "post_id": f"p{n}", "copies": 1} | p for n, p in enumerate(posted)])
     topics, labels = table(spark, POST_TOPICS, near), table(spark, TEXT_LABELS, [])
-    made = opinions(reviews(spark, rows), posts, items, topics, none, labels, at_night)
+    crowd = table(spark, CLICK_FARMS, farm)
+    made = opinions(reviews(spark, rows), posts, items, crowd, topics, none, labels, at_night)
     return {name: frame.collect() for name, frame in made.items()}
 
 
@@ -185,3 +186,20 @@ def test_a_text_is_a_repost_where_it_shares_its_words_with_one_of_the_days_befor
     assert reposted(spark, [(9, chinese), (8, chinese + "！")]) == [False, True]
     assert reposted(spark, [(9, "RT @ora: nice"), (8, "RT this")]) == [True, False]
     assert reposted(spark, [(9, "x" * 80), (9, "x" * 80), (9, "")]) == [False, True, False]
+
+
+def test_what_a_click_farm_wrote_on_its_item_is_no_opinion_unless_told_so(spark: SparkSession) -> None:
+    rows = [("mug", 3, 5.0, "Lovely."), ("mug", 3, 1.0, "Bad"), ("cup", 3, 1.0, "Bad")]
+    crowd = [
+        {"user_id": u, "item_id": "mug", "noticed": noon(2), "accounts": 30, "shallow_accounts": 29,
+         "usual_share": 0.1, "chance": 1e-9} for u in ("u1", "u2")
+    ]  # fmt: skip
+
+    def texts(at_night: Night) -> dict[str, int]:
+        trends = found(spark, rows, at_night, farm=crowd)["opinion_trends"]
+        return {r.entity: r.texts for r in trends if r.entity_kind == "item" and r.topic == "all"}
+
+    # u2 is one of the crowd, but not on the cup.
+    assert texts(at()) == {"mug": 1, "cup": 1}
+    told = night(AS_OF, Settings.model_validate({"gold": {"farms": {"leave_out": False}}}))
+    assert texts(told) == {"mug": 2, "cup": 1}

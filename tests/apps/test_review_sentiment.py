@@ -15,6 +15,7 @@ from recsynth.apps.read_texts import label_texts, teach_texts
 from recsynth.apps.review_sentiment import review_sentiment, told
 from recsynth.settings import Settings
 from recsynth.stage import Frames, Night
+from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
 from tests.rows import night, table
@@ -47,7 +48,7 @@ def taught_by(spark: SparkSession, each: int = 60) -> DataFrame:
 
 
 def taught(spark: SparkSession, said: DataFrame, before: DataFrame, at_night: Night) -> Frames:
-    return teach_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), before, at_night)
+    return teach_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS, CLICK_FARMS)), before, at_night)
 
 
 def with_date(spark: SparkSession, rows: Sequence[Row] = (), made: date = AS_OF) -> DataFrame:
@@ -114,7 +115,7 @@ def read(
     new = label_texts(
         said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), classifiers, known, at_night
     ).persist()
-    found = review_sentiment(said, classifiers, known.union(new), at_night)
+    found = review_sentiment(said, table(spark, CLICK_FARMS, []), classifiers, known.union(new), at_night)
     rows = {(r.item_id, (AS_OF - r.day).days, r.aspect): r for r in found["review_sentiment"].collect()}
     counts = {r.segment: r.value for r in found["metrics"].collect()}
     return {"rows": rows, "new": new, "read_by": counts}
@@ -123,7 +124,7 @@ def read(
 def read_and_counted(spark: SparkSession, said: DataFrame, classifiers: DataFrame, at_night: Night) -> Frames:
     none = table(spark, TEXT_LABELS, [])
     labels = label_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS)), classifiers, none, at_night)
-    return review_sentiment(said, classifiers, labels, at_night)
+    return review_sentiment(said, table(spark, CLICK_FARMS, []), classifiers, labels, at_night)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,12 @@ def test_aspects_of_a_language_without_spaces(spark: SparkSession, lake: Path, m
     said = reviews(spark, [("杯", 2, 5.0, "杯子很好，就是物流慢了点。")])
     found = read_and_counted(spark, said, with_date(spark, made["classifiers"]), chinese)
     odd = at(lake, aspects={"物流": [], "c++ (new)": ["c++ [new", "\\Q*"]}, clause_marks="n^]-", clause_words=[])
-    assert review_sentiment(said, with_date(spark), table(spark, TEXT_LABELS, []), odd)["review_sentiment"].count() == 1
+    assert (
+        review_sentiment(said, table(spark, CLICK_FARMS, []), with_date(spark), table(spark, TEXT_LABELS, []), odd)[
+            "review_sentiment"
+        ].count()
+        == 1
+    )
     rows = {r.aspect: r.sentence for r in found["review_sentiment"].collect()}
     assert rows["物流"] == "就是物流慢了点"
 

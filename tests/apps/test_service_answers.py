@@ -24,6 +24,7 @@ from recsynth.apps.service_answers import (
 from recsynth.apps.text_settings import ServiceSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
+from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import EVENTS, ITEMS, POLICIES, POSTS, REVIEWS, TICKETS
 from tests.rows import events, night, table
@@ -123,7 +124,9 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     """Taught, labelled and answered, as the three stages do it."""
     on, tickets, nothing = at(tmp_path_factory.mktemp("lake")), conversations(spark), table(spark, REVIEWS, [])
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
-    taught = teach_texts(nothing, table(spark, POSTS, []), tickets, table(spark, ITEMS, []), none, on)
+    taught = teach_texts(
+        nothing, table(spark, POSTS, []), tickets, table(spark, ITEMS, []), table(spark, CLICK_FARMS, []), none, on
+    )
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     labels = label_texts(
         nothing,
