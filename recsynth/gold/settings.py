@@ -37,7 +37,7 @@ class FarmSettings(Section):
     enabled: bool = Field(True, description="Look for click farms.")
     leave_out: bool = Field(
         True,
-        description="Leave what they did out of R and of demand, purchases and returns apart; off: only tell of it.",
+        description="Leave what they did, but trades, out of R, demand and reviews; off: only tell of it.",
     )
     days: int = Field(7, ge=1, description="Days that are looked at together.")
     young_days: int = Field(7, ge=1, description="An account is young for so many days from its first event on.")
