@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBRegressor, SparkXGBRegressorModel
 
 from recsynth.apps.settings import ValueSettings
-from recsynth.apps.user_days import FEATURES, at_cutoffs, features_at
+from recsynth.apps.user_days import at_cutoffs, feature_array, features_at, rows_in_order
 from recsynth.stage import Night
 
 TREES, BASE_RATE, UNKNOWN = "trees", "base_rate", "unknown"
@@ -92,8 +92,7 @@ def spent_after(days: DataFrame, cutoffs: Sequence[date], horizon: int) -> DataF
 
 
 def _with_features(rows: DataFrame) -> DataFrame:
-    array = F.array(*(F.coalesce(F.col(name), F.lit(float("nan"))) for name in FEATURES))
-    return rows.select("cutoff", "user_id", array.alias("features"))
+    return rows.select("cutoff", "user_id", feature_array().alias("features"))
 
 
 def _predicted(wanted: DataFrame, rows: DataFrame, settings: ValueSettings, seed: int) -> DataFrame:
@@ -105,10 +104,7 @@ def _predicted(wanted: DataFrame, rows: DataFrame, settings: ValueSettings, seed
         "high": (F.log1p("spent"), {"objective": "reg:quantileerror", "quantile_alpha": 1 - tail}),
     }
     learned = rows.where("not is_held")
-    draw = F.pmod(F.xxhash64(F.lit(seed), "cutoff", "user_id"), F.lit(max(1, learned.count())))
-    # As many partitions as workers, each in order: the same rows in the same order give the same trees.
-    drawn = learned.where(draw < settings.max_rows)
-    ordered = drawn.repartition(settings.workers, "user_id").sortWithinPartitions("cutoff", "user_id").persist()
+    ordered = rows_in_order(learned, max(1, learned.count()), settings.max_rows, settings.workers, seed).persist()
     for name, (label, objective) in objectives.items():
         trees = SparkXGBRegressor(
             features_col="features", label_col="label", num_workers=settings.workers, n_estimators=settings.trees,

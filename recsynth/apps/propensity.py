@@ -10,12 +10,12 @@ from math import ceil
 
 from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
 from pyspark.ml.functions import array_to_vector, vector_to_array
-from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier, SparkXGBClassifierModel
 
 from recsynth.apps.settings import PropensitySettings
-from recsynth.apps.user_days import FEATURES, days_to_purchase, features_at, user_days
+from recsynth.apps.user_days import days_to_purchase, feature_array, features_at, rows_in_order, user_days
 from recsynth.stage import Night
 from recsynth.tables.output import PURCHASE_PROPENSITY
 
@@ -90,7 +90,7 @@ def purchase_propensity(events: DataFrame, night: Night) -> DataFrame:
     rows = features_at(days, [*cutoffs, night.as_of]).join(
         days_to_purchase(days, cutoffs), on=["cutoff", "user_id"], how="left"
     )
-    rows = rows.withColumn("features", _features()).select("cutoff", "user_id", "features", "wait").persist()
+    rows = rows.withColumn("features", feature_array()).select("cutoff", "user_id", "features", "wait").persist()
     counts = {(r.cutoff, h): Count(r[f"bought_{h}"], r.users) for r in _counted(rows, horizons) for h in horizons}
     users = rows.where(F.col("cutoff") == F.lit(night.as_of)).drop("wait")
     tasks = (Task(night.as_of, h, windows[h], counts, night.seed("propensity", h)) for h in horizons)
@@ -147,10 +147,7 @@ def _with_chance(users: DataFrame, rows: DataFrame, task: Task, settings: Propen
 
 
 def _fit(learned: DataFrame, task: Task, settings: PropensitySettings) -> SparkXGBClassifierModel:
-    draw = F.pmod(F.xxhash64(F.lit(task.seed), "cutoff", "user_id"), F.lit(task.learned.users))
-    # As many partitions as workers, each in order: the same rows in the same order give the same trees.
-    drawn = learned.where(draw < settings.max_rows)
-    ordered = drawn.repartition(settings.workers, "user_id").sortWithinPartitions("cutoff", "user_id")
+    ordered = rows_in_order(learned, task.learned.users, settings.max_rows, settings.workers, task.seed)
     trees = SparkXGBClassifier(
         features_col="features", label_col="label", num_workers=settings.workers, n_estimators=settings.trees,
         learning_rate=settings.learning_rate, max_depth=settings.max_depth, reg_lambda=settings.l2,
@@ -173,8 +170,3 @@ def _calibrated(newest: DataFrame) -> LogisticRegressionModel:
     ordered = newest.repartition(1).sortWithinPartitions("user_id")
     model: LogisticRegressionModel = LogisticRegression(featuresCol="odds", labelCol="label").fit(ordered)
     return model
-
-
-def _features() -> Column:
-    """One array in the order of FEATURES; NaN where one is missing."""
-    return F.array(*(F.coalesce(F.col(name), F.lit(float("nan"))) for name in FEATURES))

@@ -87,6 +87,19 @@ def features_at(days: DataFrame, cutoffs: Sequence[date]) -> DataFrame:
     return made.select("cutoff", "user_id", *(F.col(name).cast("double").alias(name) for name in FEATURES))
 
 
+def feature_array() -> Column:
+    """FEATURES as one array in their order; NaN where one is missing."""
+    return F.array(*(F.coalesce(F.col(name), F.lit(float("nan"))) for name in FEATURES))
+
+
+def rows_in_order(learned: DataFrame, of: int, most: int, workers: int, seed: int) -> DataFrame:
+    """About `most` of the `of` rows (cutoff, user_id, ...) drawn by hash, in as many partitions as workers, each in
+    order: the same rows in the same order give the same trees.
+    """
+    draw = F.pmod(F.xxhash64(F.lit(seed), "cutoff", "user_id"), F.lit(of))
+    return learned.where(draw < most).repartition(workers, "user_id").sortWithinPartitions("cutoff", "user_id")
+
+
 def days_to_purchase(days: DataFrame, cutoffs: Sequence[date]) -> DataFrame:
     """One row per (cutoff, user who bought at or after it): `wait`, the days until then; 0 is the cut-off's own day."""
     later = at_cutoffs(days.where("lines > 0"), cutoffs).where("day >= cutoff")

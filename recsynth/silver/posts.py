@@ -8,12 +8,12 @@ from pyspark.sql import functions as F
 from recsynth.mapping import text
 from recsynth.silver.masking import masked
 from recsynth.silver.rules import common_rules, first_broken, is_outside, utc, with_every
+from recsynth.silver.states import latest_states
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import POSTS
 
 TEXTS = ("post_id", "user_id", "text", "topic", "sentiment", "entity", "item_id")
-KEY = list(POSTS.key)
 
 
 def post_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
@@ -41,14 +41,6 @@ def post_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFram
 
 
 def merged_posts(fresh: DataFrame, posts: DataFrame) -> DataFrame:
-    """Good rows and what silver has of the same posts, folded to one: the latest label, then the one with a topic.
-
-    Of rows that tell no different story of time, a hash of their content decides, in whatever order they landed.
-    """
-    new = fresh.withColumn("copies", F.lit(1).cast("bigint")).select(*POSTS.column_names)
-    before = posts.join(new.select(*KEY).distinct(), on=KEY, how="left_semi")
-    both = before.select(*POSTS.column_names).unionByName(new)
-    told = [c for c in POSTS.column_names if c not in (*KEY, "copies")]
-    order = F.struct("labelled_at", F.col("topic").isNotNull(), F.col("sentiment").isNotNull(), F.xxhash64(*told))
-    folded = both.groupBy(*KEY).agg(F.max_by(F.struct(*told), order).alias("told"), F.sum("copies").alias("copies"))
-    return folded.select(*KEY, "told.*", "copies").select(*POSTS.column_names)
+    """Good rows and what silver has of the same posts, folded to one: the latest label, then the one with a topic."""
+    order = (F.col("labelled_at"), F.col("topic").isNotNull(), F.col("sentiment").isNotNull())
+    return latest_states(fresh, posts, POSTS, order)

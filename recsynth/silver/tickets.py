@@ -8,12 +8,13 @@ from pyspark.sql import functions as F
 from recsynth.mapping import text
 from recsynth.silver.masking import masked
 from recsynth.silver.rules import common_rules, first_broken, is_outside, utc, with_every
+from recsynth.silver.states import latest_states
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import POLICIES, TICKETS
 
 TEXTS = ("ticket_id", "user_id", "question", "answer", "intent", "order_id", "item_id")
-TICKET_KEY, POLICY_KEY = list(TICKETS.key), list(POLICIES.key)
+POLICY_KEY = list(POLICIES.key)
 
 
 def ticket_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
@@ -39,21 +40,9 @@ def ticket_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFr
 
 
 def merged_tickets(fresh: DataFrame, tickets: DataFrame) -> DataFrame:
-    """Good rows and what silver has of the same tickets, folded to one: the latest answer, then the one with an intent.
-
-    Of rows that tell no different story of time, a hash of their content decides, in whatever order they landed.
-    """
-    new = fresh.withColumn("copies", F.lit(1).cast("bigint")).select(*TICKETS.column_names)
-    before = tickets.join(new.select(*TICKET_KEY).distinct(), on=TICKET_KEY, how="left_semi")
-    both = before.select(*TICKETS.column_names).unionByName(new)
-    told = [c for c in TICKETS.column_names if c not in (*TICKET_KEY, "copies")]
-    order = F.struct(
-        F.col("answer").isNotNull(), "answered_at", F.col("intent").isNotNull(), F.xxhash64(*told)
-    )  # fmt: skip
-    folded = both.groupBy(*TICKET_KEY).agg(
-        F.max_by(F.struct(*told), order).alias("told"), F.sum("copies").alias("copies")
-    )
-    return folded.select(*TICKET_KEY, "told.*", "copies").select(*TICKETS.column_names)
+    """Good rows and what silver has of the same tickets as one row each: the latest answer, then one with an intent."""
+    order = (F.col("answer").isNotNull(), F.col("answered_at"), F.col("intent").isNotNull())
+    return latest_states(fresh, tickets, TICKETS, order)
 
 
 def policy_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
