@@ -42,6 +42,7 @@ from recsynth.silver.reviews import reviews
 from recsynth.stage import Stage
 from recsynth.synthesis.gate import gate
 from recsynth.synthesis.synthesise import synthesise
+from recsynth.synthesis.synthesise_tables import synthesise_tables
 from recsynth.synthesis.write_texts import write_texts
 from recsynth.training.train import train
 
@@ -210,6 +211,17 @@ STAGES: tuple[Stage, ...] = (
         item_text,
     ),
     Stage("synthesise", ("gold.interactions",), ("synthesis.synthetic_histories",), synthesise),
+    Stage(
+        "synthesise_tables",
+        ("silver.events", "silver.items", "gold.interactions", "gold.query_items", "synthesis.synthetic_histories"),
+        (
+            "synthesis.synthetic_users",
+            "synthesis.synthetic_events",
+            "synthesis.synthetic_items",
+            "synthesis.tables_report",
+        ),
+        synthesise_tables,
+    ),
     Stage(
         "write_texts",
         ("gold.window_histories", "gold.item_text", "synthesis.written_texts"),

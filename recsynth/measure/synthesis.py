@@ -23,6 +23,17 @@ def ks_complement(a: np.ndarray, b: np.ndarray) -> float:
     return float(1 - np.abs(below_a - below_b).max())
 
 
+def ks_of_counts(a_K: np.ndarray, b_K: np.ndarray) -> float:
+    """The same of two samples that are told as counts of the same values, in their order.
+
+    >>> ks_of_counts(np.array([1, 1]), np.array([2, 2])), ks_of_counts(np.array([2, 0]), np.array([1, 1]))
+    (1.0, 0.5)
+    """
+    if not a_K.sum() or not b_K.sum():
+        return 0.0
+    return float(1 - np.abs(np.cumsum(a_K) / a_K.sum() - np.cumsum(b_K) / b_K.sum()).max())
+
+
 def average_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, those of equal values averaged.
 

@@ -22,10 +22,19 @@ def discriminator_auc(real_UM: sp.csr_matrix, synthetic_UM: sp.csr_matrix, seed:
     if min(real_UM.shape[0], synthetic_UM.shape[0]) < 2 * FOLDS:
         return float("nan")
     features_UF = _features(sp.vstack([real_UM, synthetic_UM]).tocsr(), np.asarray(real_UM.sum(0)).ravel(), seed)
-    is_real_U = np.repeat([1, 0], [real_UM.shape[0], synthetic_UM.shape[0]])
+    real = real_UM.shape[0]
+    return told_apart(features_UF[real:], features_UF[:real], seed)
+
+
+def told_apart(synthetic_UF: np.ndarray, real_UF: np.ndarray, seed: int) -> float:
+    """AUC, over five folds, of boosted trees that tell real rows of features from synthetic ones; see above."""
+    if min(len(real_UF), len(synthetic_UF)) < 2 * FOLDS:
+        return float("nan")
+    is_real_U = np.repeat([1, 0], [len(real_UF), len(synthetic_UF)])
     trees = HistGradientBoostingClassifier(max_iter=80, max_leaf_nodes=15, random_state=seed % 2**32)
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
-    chance_U = cross_val_predict(trees, features_UF, is_real_U, cv=folds, method="predict_proba")[:, 1]
+    both_UF = np.concatenate([real_UF, synthetic_UF])
+    chance_U = cross_val_predict(trees, both_UF, is_real_U, cv=folds, method="predict_proba")[:, 1]
     return auc(chance_U, is_real_U)[0]
 
 

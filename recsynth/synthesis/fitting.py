@@ -27,7 +27,7 @@ def fit(rows_UM: sp.csr_matrix, items: list[str], settings: SynthesisSettings, s
     holders_M, sizes_U = np.asarray(rows_UM.sum(0)).ravel(), np.diff(rows_UM.indptr)
     latent_UL = coder.encode(rows_UM)
     taste_UZ, activity_U = latent_UL[:, :-1], latent_UL[:, -1]
-    skip_XZ, skip_bias_Z = gaussian(taste_UZ, activity_U)
+    skip_XZ, skip_bias_Z = gaussian(taste_UZ, activity_U[:, None])
     arrays = fit_gan(taste_UZ, activity_U, settings.gan, sub_seed(seed, "gan")) | {
         "gaussian.weight": skip_XZ.T, "gaussian.bias": skip_bias_Z,
         "latent_mean": coder.mean_L, "latent_scale": coder.scale_L,

@@ -1,8 +1,9 @@
-"""The generator of tastes: a conditional WGAN with gradient penalty on the autoencoder's latent vectors.
+"""A conditional WGAN with gradient penalty: the play itself, and the generator of tastes on the autoencoder's vectors.
 
-The generator begins as the Gaussian fit of tastes given activity, a linear map of the noise, and learns what departs
-from it; so it is never less than that baseline to begin with.
-Shapes: U users, Z = tastes with the mean and the spread of popularity, one condition (log activity).
+The generator of tastes begins as the Gaussian fit of tastes given activity, a linear map of the noise, and learns what
+departs from it; so it is never less than that baseline to begin with.
+Shapes: U users or rows, Z = tastes with the mean and the spread of popularity, or what else is made; C conditions, for
+tastes one (log activity); B of a batch.
 Sources: Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, but with the penalty centred at zero and
 taken at the real and the fake vectors, as in Mescheder et al., Which Training Methods for GANs do actually Converge?,
 ICML 2018: with the penalty centred at one the two circle each other and need not settle, and on two camps in one
@@ -11,12 +12,14 @@ dimension they ran away (tests/synthesis/test_fitting.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import nn
 
+from recsynth.synthesis.gan_settings import GanSettings
 from recsynth.synthesis.generator import SLOPE
-from recsynth.synthesis.settings import GanSettings
 
 AVERAGED = 0.99
 
@@ -24,9 +27,9 @@ AVERAGED = 0.99
 class _Generator(nn.Module):
     def __init__(self, skip_XZ: np.ndarray, skip_bias_Z: np.ndarray, hidden: int) -> None:
         super().__init__()
-        width, size = skip_XZ.shape
-        self.skip = nn.Linear(width, size)
-        self.net = _mlp(width, hidden, size)
+        width, self.size = skip_XZ.shape
+        self.skip = nn.Linear(width, self.size)
+        self.net = mlp(width, hidden, self.size)
         with torch.no_grad():
             self.skip.weight.copy_(torch.from_numpy(skip_XZ.T))
             self.skip.bias.copy_(torch.from_numpy(skip_bias_Z))
@@ -35,9 +38,10 @@ class _Generator(nn.Module):
             last.weight.mul_(0.1)
             last.bias.zero_()
 
-    def forward(self, input_UX: torch.Tensor) -> torch.Tensor:
-        made_UZ: torch.Tensor = self.skip(input_UX) + self.net(input_UX)
-        return made_UZ
+    def forward(self, condition_BC: torch.Tensor) -> torch.Tensor:
+        input_BX = torch.cat([torch.randn(len(condition_BC), self.size), condition_BC], 1)
+        made_BZ: torch.Tensor = self.skip(input_BX) + self.net(input_BX)
+        return made_BZ
 
 
 def fit_gan(taste_UZ: np.ndarray, condition_U: np.ndarray, settings: GanSettings, seed: int) -> dict[str, np.ndarray]:
@@ -45,64 +49,75 @@ def fit_gan(taste_UZ: np.ndarray, condition_U: np.ndarray, settings: GanSettings
     # The process' own stream of random numbers is as it was afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _trained(taste_UZ, condition_U, settings)
+        made = _Generator(*gaussian(taste_UZ, condition_U[:, None]), settings.hidden_size)
+        real_UX = torch.from_numpy(np.column_stack([taste_UZ, condition_U]).astype(np.float32))
+        *_, averaged = contention(made, real_UX, 1, settings)
+    names = [name for name, _ in made.named_parameters()]
+    return {name: mean.numpy() for name, mean in zip(names, averaged, strict=True)}
 
 
-def _trained(taste_UZ: np.ndarray, condition_U: np.ndarray, settings: GanSettings) -> dict[str, np.ndarray]:
-    skip_XZ, skip_bias_Z = gaussian(taste_UZ, condition_U)
-    made, critic = (
-        _Generator(skip_XZ, skip_bias_Z, settings.hidden_size),
-        _mlp(taste_UZ.shape[1] + 1, settings.hidden_size, 1),
-    )
+def contention(
+    made: nn.Module, real_UX: torch.Tensor, conditions: int, settings: GanSettings
+) -> Iterator[list[torch.Tensor]]:
+    """Play, one step of the generator at a time; yields the mean of its parameters over the last steps, in place.
+
+    made: from conditions (B, C) to what it makes of them (B, Z). real_UX: (U, Z + C), the conditions last.
+    """
+    critic = mlp(real_UX.shape[1], settings.hidden_size, 1)
     rates = {"made": settings.learning_rate, "critic": 2 * settings.learning_rate}
     optimizers = {
         name: torch.optim.Adam(module.parameters(), rates[name], betas=(0.0, 0.9))
         for name, module in (("made", made), ("critic", critic))
     }
     averaged = [p.detach().clone() for p in made.parameters()]
-    real = torch.from_numpy(np.column_stack([taste_UZ, condition_U]).astype(np.float32))
     for step in range(settings.steps):
         for name, optimizer in optimizers.items():
             optimizer.param_groups[0]["lr"] = rates[name] * (1 - step / settings.steps)
         for _ in range(settings.critic_steps):
-            _descend(optimizers["critic"], _critic_loss(critic, made, _batch(real, settings), settings))
-        condition_B1 = _batch(real, settings)[:, -1:]
-        fake_BX = torch.cat([_fake(made, condition_B1, real.shape[1] - 1), condition_B1], 1)
-        _descend(optimizers["made"], -critic(fake_BX).mean())
+            _descend(optimizers["critic"], _critic_loss(critic, made, _batch(real_UX, settings), conditions, settings))
+        condition_BC = _batch(real_UX, settings)[:, -conditions:]
+        _descend(optimizers["made"], -critic(torch.cat([made(condition_BC), condition_BC], 1)).mean())
         with torch.no_grad():
             for mean, now in zip(averaged, made.parameters(), strict=True):
                 mean.mul_(AVERAGED).add_(now, alpha=1 - AVERAGED)
-    names = [name for name, _ in made.named_parameters()]
-    return {name: mean.numpy() for name, mean in zip(names, averaged, strict=True)}
+        yield averaged
 
 
-def gaussian(taste_UZ: np.ndarray, condition_U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The Gaussian fit of tastes given activity as a map of (noise, condition): weights (Z + 1, Z) and bias (Z,)."""
-    given_U2 = np.column_stack([condition_U, np.ones(len(condition_U))])
-    on_2Z, *_ = np.linalg.lstsq(given_U2, taste_UZ, rcond=None)
-    rest_UZ = taste_UZ - given_U2 @ on_2Z
-    spread_ZZ = rest_UZ.T @ rest_UZ / len(rest_UZ) + 1e-4 * np.eye(taste_UZ.shape[1])
+def gaussian(made_UZ: np.ndarray, condition_UC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Gaussian fit of what is made given conditions, as a map of (noise, condition): weights (Z + C, Z), bias (Z,).
+
+    made_UZ: real vectors, one a row.
+    """
+    given_UX = np.column_stack([condition_UC, np.ones(len(condition_UC))])
+    on_XZ, *_ = np.linalg.lstsq(given_UX, made_UZ, rcond=None)
+    rest_UZ = made_UZ - given_UX @ on_XZ
+    spread_ZZ = rest_UZ.T @ rest_UZ / len(rest_UZ) + 1e-4 * np.eye(made_UZ.shape[1])
     root_ZZ = np.linalg.cholesky(spread_ZZ)
-    return np.vstack([root_ZZ.T, on_2Z[:1]]).astype(np.float32), on_2Z[1].astype(np.float32)
+    return np.vstack([root_ZZ.T, on_XZ[:-1]]).astype(np.float32), on_XZ[-1].astype(np.float32)
 
 
-def _critic_loss(critic: nn.Module, made: nn.Module, real_BX: torch.Tensor, settings: GanSettings) -> torch.Tensor:
+def mlp(width: int, hidden: int, out: int, layers: int = 2) -> nn.Sequential:
+    """A network of `layers` hidden layers with leaky rectifiers."""
+    inner: list[nn.Module] = []
+    for n in range(layers):
+        inner += [nn.Linear(hidden if n else width, hidden), nn.LeakyReLU(SLOPE)]
+    return nn.Sequential(*inner, nn.Linear(hidden, out))
+
+
+def _critic_loss(
+    critic: nn.Module, made: nn.Module, real_BX: torch.Tensor, conditions: int, settings: GanSettings
+) -> torch.Tensor:
     """W(fake) - W(real) + penalty * |slope|^2 at the real and at the fake vectors, the condition held."""
-    taste_BZ, condition_B1 = real_BX[:, :-1], real_BX[:, -1:]
+    taste_BZ, condition_BC = real_BX[:, :-conditions], real_BX[:, -conditions:]
     taste_BZ = taste_BZ + settings.jitter * torch.randn_like(taste_BZ)
     with torch.no_grad():
-        fake_BZ = _fake(made, condition_B1, taste_BZ.shape[1])
+        fake_BZ = made(condition_BC)
     at_CZ = torch.cat([taste_BZ, fake_BZ]).requires_grad_(True)
-    value_C1 = critic(torch.cat([at_CZ, condition_B1.repeat(2, 1)], 1))
+    value_C1 = critic(torch.cat([at_CZ, condition_BC.repeat(2, 1)], 1))
     (slope_CZ,) = torch.autograd.grad(value_C1.sum(), at_CZ, create_graph=True)
     real, fake = value_C1.split(len(taste_BZ))
     loss: torch.Tensor = fake.mean() - real.mean() + settings.gradient_penalty * slope_CZ.square().sum(1).mean()
     return loss
-
-
-def _fake(made: nn.Module, condition_B1: torch.Tensor, size: int) -> torch.Tensor:
-    fake_BZ: torch.Tensor = made(torch.cat([torch.randn(len(condition_B1), size), condition_B1], 1))
-    return fake_BZ
 
 
 def _batch(real_UX: torch.Tensor, settings: GanSettings) -> torch.Tensor:
@@ -113,10 +128,3 @@ def _descend(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-
-
-def _mlp(width: int, hidden: int, out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(width, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, hidden), nn.LeakyReLU(SLOPE),
-        nn.Linear(hidden, out),
-    )  # fmt: skip

@@ -5,25 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 
 from recsynth.section import Section
+from recsynth.synthesis.gan_settings import GanSettings
+from recsynth.synthesis.table_settings import TableSettings
 from recsynth.synthesis.text_settings import AugmentSettings, TextsSettings
-
-
-class GanSettings(Section):
-    """The generator of tastes: WGAN-GP on the autoencoder's latent vectors."""
-
-    steps: int = Field(600, ge=1, description="Steps of the generator.")
-    critic_steps: int = Field(3, ge=1, description="Steps of the critic before each of them.")
-    batch_size: int = Field(256, ge=2, description="Users in a step.")
-    learning_rate: float = Field(
-        2e-3, gt=0, description="Adam's rate of the generator, falling to zero; the critic's is twice that."
-    )
-    gradient_penalty: float = Field(1.0, gt=0, description="Weight of the penalty that keeps the critic's slope low.")
-    hidden_size: int = Field(128, ge=1, description="Width of the hidden layers of both.")
-    jitter: float = Field(
-        0.05,
-        ge=0,
-        description="Noise on real vectors that the critic sees, in standard deviations: no vector is known.",
-    )
 
 
 class GateSettings(Section):
@@ -90,7 +74,10 @@ class SynthesisSettings(Section):
     calibration_rounds: int = Field(
         3, ge=0, description="Draws after which popularity is corrected by activity and by item."
     )
-    gan: GanSettings = Field(default_factory=GanSettings, description="The generator of tastes.")
+    gan: GanSettings = Field(
+        default_factory=GanSettings, description="The generator of tastes, on the autoencoder's latent vectors."
+    )
     gate: GateSettings = Field(default_factory=GateSettings, description="What must be reached.")
     texts: TextsSettings = Field(default_factory=TextsSettings, description="Searches written for items.")
+    tables: TableSettings = Field(default_factory=TableSettings, description="Synthetic users, events and items.")
     augment: AugmentSettings = Field(default_factory=AugmentSettings, description="Items in other words.")

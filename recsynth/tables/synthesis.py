@@ -159,6 +159,97 @@ SYNTHESIS_REPORT = Table(
     ),
 )
 
+_VERDICT = column("verdict", "string", "of the whole batch", "verdict in ('passed', 'failed')")
+_MADE_BY = (
+    column("model_version", "string", "the generators' folder below _models"),
+    column("seed", "bigint", "with the as-of date and the row's id it decides the row"),
+)
+
+SYNTHETIC_USERS = Table(
+    name="synthesis.synthetic_users",
+    grain="one row per synthetic user of the generator `gan`",
+    writer="synthesise_tables",
+    key=("user_id",),
+    columns=(
+        column("user_id", "string", "as in synthesis.synthetic_histories"),
+        column("segment", "string", "light, middle or heavy, as there"),
+        column("country", "string?", "one that enough real users have"),
+        column("items", "int", "different items", "items > 0"),
+        column("visits", "int", "sessions", "visits > 0"),
+        column("first_date", "date", "shop-local day of the first"),
+        column("last_date", "date", "of the last"),
+        *_MADE_BY,
+        column("source_version", "bigint", "Delta version of silver.events that was learned from"),
+        _VERDICT,
+    ),
+)
+
+SYNTHETIC_EVENTS = Table(
+    name="synthesis.synthetic_events",
+    grain="one row per event of a synthetic user; as in silver.events, so that it can be read in its place",
+    writer="synthesise_tables",
+    key=("event_id",),
+    columns=(
+        column("event_id", "string", "the user's id and a number"),
+        column("user_id", "string", "of synthesis.synthetic_users"),
+        column("item_id", "string?", "of that user's synthetic history; null for a search"),
+        column(
+            "event_type",
+            "string",
+            "what was done",
+            "event_type in ('search', 'view', 'click', 'cart', 'purchase', 'rating')",
+        ),
+        column("ts", "timestamp", "when, UTC; before the as-of date"),
+        column("event_date", "date", "that day in the shop's time zone"),
+        column("query", "string?", "of a search: one that enough real users typed"),
+        column("quantity", "int?", "units of a purchase", "quantity > 0"),
+        column("price", "decimal(18,4)?", "the item's own unit price in `currency`", "price >= 0"),
+        column("currency", "string?", "ISO 4217"),
+        column("rating", "double?", "stars, 1 to 5", "rating between 1 and 5"),
+        column("session_id", "string", "the visit"),
+        column("order_id", "string?", "of a purchase: all of a visit are one order"),
+        column("country", "string?", "the user's"),
+        *_MADE_BY,
+        column("source_version", "bigint", "Delta version of silver.events that was learned from"),
+        _VERDICT,
+    ),
+)
+
+SYNTHETIC_ITEMS = Table(
+    name="synthesis.synthetic_items",
+    grain="one row per item that does not exist, of the generator `gan`",
+    writer="synthesise_tables",
+    key=("item_id",),
+    columns=(
+        column("item_id", "string", "`synthetic-item-` and a number; no event is of it"),
+        column("category", "array<string>?", "path from the top, one that enough items have"),
+        column("brand", "string?", "one that enough items have"),
+        column("price", "decimal(18,4)?", "list price in `currency`", "price >= 0"),
+        column("currency", "string?", "ISO 4217, the most frequent of the shop"),
+        column("attributes", "map<string,string>", "name to value, values that enough items have"),
+        column("available", "boolean?", "as in silver.items"),
+        *_MADE_BY,
+        column("source_version", "bigint", "Delta version of silver.items that was learned from"),
+        _VERDICT,
+    ),
+)
+
+TABLES_REPORT = Table(
+    name="synthesis.tables_report",
+    grain="one row per (table, generator, metric): what the gate found of synthetic tables",
+    writer="synthesise_tables",
+    key=("table", "generator", "metric"),
+    columns=(
+        column(
+            "table", "string", "users, visits, paths (events in their order) or items",
+            "table in ('users', 'visits', 'paths', 'items')",
+        ),
+        column("generator", "string", "`gan`, or a baseline: `gaussian` (a copula), `independent`"),
+        column("metric", "string", "such as pairs; meanings: recsynth/synthesis/table_judge.py and table_gate.py"),
+        *(c for c in SYNTHESIS_REPORT.columns if c.name not in ("generator", "metric")),
+    ),
+)  # fmt: skip
+
 TABLES = (
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
@@ -166,4 +257,8 @@ TABLES = (
     SYNTHETIC_QUERIES,
     AUGMENTED_TEXTS,
     SYNTHESIS_REPORT,
+    SYNTHETIC_USERS,
+    SYNTHETIC_EVENTS,
+    SYNTHETIC_ITEMS,
+    TABLES_REPORT,
 )
