@@ -38,9 +38,12 @@ from recsynth.tables.ops import ERASURES, PUBLISHED
 from recsynth.tables.output import FOUND_TOPICS, OPINION_ALERTS, REVIEW_SENTIMENT, SEARCH_RESULTS
 from recsynth.tables.silver import EVENTS, QUARANTINE
 from recsynth.tables.synthesis import (
+    SYNTHETIC_EVENTS,
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
+    SYNTHETIC_ITEMS,
     SYNTHETIC_QUERIES,
+    SYNTHETIC_USERS,
     WRITTEN_TEXTS,
 )
 from recsynth.traces import ITEM, KINDS, USER, Kind, Traces, key_of
@@ -49,7 +52,10 @@ log = logging.getLogger(__name__)
 
 MOST_IDS, MOST_FOUND, SIDE_BY_SIDE = 1000, 1000, 4
 RUNNING, DELETED, COMPLETE = "running", "deleted", "complete"
-_SYNTHETIC = (SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, WRITTEN_TEXTS, SYNTHETIC_QUERIES)
+_SYNTHETIC = (
+    SYNTHETIC_HISTORIES, SYNTHETIC_INTERACTIONS, SYNTHETIC_USERS, SYNTHETIC_EVENTS, SYNTHETIC_ITEMS, WRITTEN_TEXTS,
+    SYNTHETIC_QUERIES,
+)  # fmt: skip
 
 
 @dataclass
@@ -256,7 +262,9 @@ def _derived(found: Traces, since: date, rows: dict[str, int]) -> None:
         texts = store.read(ITEM_TEXT).join(F.broadcast(found.ids), column, "left_semi").select("content_hash")
         _delete(store, ITEM_EMBEDDINGS, texts, ("content_hash",), rows)
     for table in _SYNTHETIC:
-        store.delete(table, f"{RUN_DATE} > '{since}'")
+        # Synthetic items have learned from the catalogue, not from people.
+        if is_item or table != SYNTHETIC_ITEMS:
+            store.delete(table, f"{RUN_DATE} > '{since}'")
 
 
 def _forget(ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LAB
 from recsynth.tables.ops import ERASURES, METRICS, PUBLISHED
 from recsynth.tables.output import FOUND_TOPICS, OPINION_ALERTS, RECOMMENDATIONS, SIMILAR_ITEMS
 from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, QUARANTINE, REVIEWS
-from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
+from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, SYNTHETIC_ITEMS, SYNTHETIC_USERS, WRITTEN_TEXTS
 from recsynth.traces import ITEM, REVIEW
 from tests.model.tiny import tiny_model
 from tests.rows import table
@@ -37,6 +37,7 @@ from tests.sources import event, settings, write_csv, write_jsonl
 
 ANNA, BEN = "anna@example.org", "ben"
 FIRST, SECOND = date(2024, 3, 10), date(2024, 3, 11)
+DREW = ("gan", "tables-", "writer-")
 # What lands, is cleaned, counted, and known of each user; the rest of a night has tables of its own here.
 SHORT = [s for s in STAGES if s.name in ("land", "clean", "account", "items", "reviews", "interactions", "histories",
                                          "query_items")]  # fmt: skip
@@ -101,6 +102,12 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, without_
         drawn = [{"generator": "gan", "user_id": "synthetic-1", "segment": "light", "items": ["i0"],
                   "model_version": f"gan{night}", "seed": 1, "source_version": 1}]  # fmt: skip
         store.write(SYNTHETIC_HISTORIES, table(spark, SYNTHETIC_HISTORIES, drawn), night)
+        by = {"seed": 1, "source_version": 1, "verdict": "passed"}
+        person = {"user_id": "synthetic-1", "segment": "light", "items": 1, "visits": 1, "first_date": night,
+                  "last_date": night, "model_version": f"tables-{night}"}  # fmt: skip
+        store.write(SYNTHETIC_USERS, table(spark, SYNTHETIC_USERS, [person | by]), night)
+        thing = {"item_id": "synthetic-item-1", "attributes": {}, "model_version": f"items-{night}"}
+        store.write(SYNTHETIC_ITEMS, table(spark, SYNTHETIC_ITEMS, [thing | by]), night)
         wrote = [{"kind": "query", "source_id": "i0", "content_hash": "h", "text": t, "draws": 1, "found_rank": 1,
                   "model_version": v, "taught": night, "seed": 1, "source_version": 1}
                  for t, v in (("mug", f"writer-{night}"), ("pan", "generator-gpt"), ("mgu", "noise-1"))]  # fmt: skip
@@ -109,7 +116,7 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, without_
                   "classes": [], "texts": 9, "metrics": {}, "is_champion": True}  # fmt: skip
         item = reader | {"task": "item_category", "model_version": "ic", "path": "_models/ic"}
         store.write(CLASSIFIERS, table(spark, CLASSIFIERS, [reader, item]), night)
-        for version in (f"m{night}", f"c{night}", f"gan{night}", f"writer-{night}", "ic"):
+        for version in (f"m{night}", f"c{night}", *(f"{k}{night}" for k in DREW), f"items-{night}", "ic"):
             (Path(store.lake) / "_models" / version).mkdir(parents=True, exist_ok=True)
     write_model(tiny_model(folder / "encoder"), Path(store.lake) / f"_models/m{FIRST}", {})
     store.write(MODELS, table(spark, MODELS, [model(f"m{FIRST}", method="frozen")]), FIRST)
@@ -135,7 +142,7 @@ def others(store: Store) -> dict[str, list[str]]:
     return {
         t.name: sorted(map(str, store.read(t).where(f"user_id <> '{ANNA}'").collect()))
         for t in TABLES.values()
-        if "user_id" in t.column_names and t != SYNTHETIC_HISTORIES
+        if "user_id" in t.column_names and t not in (SYNTHETIC_HISTORIES, SYNTHETIC_USERS)
     }
 
 
@@ -159,16 +166,29 @@ def test_a_person_is_gone_and_everybody_else_is_as_before(
     # What was written of the person's texts and searches; what others searched too stays.
     assert {r.entity_kind for r in store.read(OPINION_ALERTS).collect()} == {"brand", "shop"}
     assert {
-        store.read(t).count() for t in (FOUND_TOPICS, POST_TOPICS, TEXT_LABELS, SYNTHETIC_HISTORIES, WRITTEN_TEXTS)
+        store.read(t).count()
+        for t in (
+            FOUND_TOPICS,
+            POST_TOPICS,
+            TEXT_LABELS,
+            SYNTHETIC_HISTORIES,
+            SYNTHETIC_USERS,
+            WRITTEN_TEXTS,
+        )
     } == {0}
     assert "anna's secret" not in {r["query"] for r in store.read(QUERY_ITEMS).collect()}
     # What had learned from the person is out of use; the encoder as it came and the catalogue's reader are not.
-    assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", "gan", "writer-") for n in (FIRST, SECOND))])
+    assert done.models == sorted([f"m{SECOND}", *(f"{k}{n}" for k in ("c", *DREW) for n in (FIRST, SECOND))])
     best = champion(store.read(MODELS))
     assert best is not None
     assert best.model_version == f"m{FIRST}"
     assert {r.model_version for r in store.read(CLASSIFIERS).collect()} == {"ic"}
-    assert sorted(p.name for p in (lake / "_models").iterdir()) == ["ic", f"m{FIRST}"]
+    assert sorted(p.name for p in (lake / "_models").iterdir()) == [
+        "ic",
+        *(f"items-{n}" for n in (FIRST, SECOND)),
+        f"m{FIRST}",
+    ]
+    assert store.read(SYNTHETIC_ITEMS).count() == 2
     # No version before it can be read, and readers of each night are sent to the one that is there.
     with pytest.raises(Exception, match=r"(?i)version"):
         store.read(EVENTS, versions).collect()
@@ -234,7 +254,8 @@ def test_an_item_is_gone_from_lists_and_histories_too(spark: SparkSession, shop:
     # Everybody has bought it; a history that names it is made anew the next night.
     assert store.read(HISTORIES).count() == 0
     # The catalogue's reader has learned of an item, not of a person.
-    assert {"ic", f"m{SECOND}"} <= set(done.models)
+    assert {"ic", f"m{SECOND}", f"items-{SECOND}"} <= set(done.models)
+    assert store.read(SYNTHETIC_ITEMS).count() == 0
     assert SECOND in done.pages
     row = proof(store, "i1", ITEM)
     assert row is not None

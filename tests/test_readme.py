@@ -82,8 +82,8 @@ ROWS: dict[str, dict[str, Any]] = {
                               "was": "number", "found": "text", "policy": "evolve", "place": 0, "landed_at": AT},
 }  # fmt: skip
 EMPTY = (
-    "gold.histories", "gold.query_items", "synthesis.synthetic_queries", "rank.candidates", "rank.features",
-    "model.models",
+    "gold.histories", "gold.query_items", "synthesis.synthetic_queries", "synthesis.synthetic_events",
+    "rank.candidates", "rank.features", "model.models",
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from recsynth.report.propensity import propensity
 from recsynth.report.sentiment import sentiment
 from recsynth.report.service import service
 from recsynth.report.synthesis import other_words, synthesis, written
+from recsynth.report.synthetic_tables import synthetic_tables
 from recsynth.stage import Night
 from recsynth.untrusted import visible
 
@@ -51,6 +52,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "labels": labels(tables, metrics), "ads": ads(tables, metrics), "sentiment": sentiment(tables, metrics),
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
+        "drawn": synthetic_tables(tables, night.settings.shop_time_zone),
         "written": written(tables), "other_words": other_words(tables),
         "checks": checks(tables), "stages": _stages(tables),
     }  # fmt: skip

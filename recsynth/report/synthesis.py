@@ -43,7 +43,7 @@ def synthesis(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
         "verdict": made[2] if made else None,
         "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
         "generators": [g for g in ORDER if g in set(judged["generator"])],
-        "rows": _rows(judged, GAN),
+        "rows": rows_of(judged, GAN),
         "pictures": _pictures(tables["interactions"], batch) if made and made.cells else {},
     }
 
@@ -70,7 +70,7 @@ def written(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     return {
         "reasons": report["reason"].dropna().tolist() if judged.empty else [],
         "made": made, "missed": ours.loc[ours["passed"].isin([False]), "metric"].tolist(),
-        "rows": _rows(judged, WRITER), "generators": [g for g in WRITERS if g in set(judged["generator"])],
+        "rows": rows_of(judged, WRITER), "generators": [g for g in WRITERS if g in set(judged["generator"])],
         "picture": Markup(plots.paired(names, drawn)) if names else None,
         "examples": _examples(tables),
     }  # fmt: skip
@@ -89,7 +89,7 @@ def other_words(tables: Mapping[str, DataFrame]) -> dict[str, Any] | None:
     shown = titled.orderBy(by["item"], "item_id", "generator").limit(SHOWN).collect()
     used = tables["augmented_texts"].groupBy("generator").agg(F.max("training_weight").alias("weight")).collect()
     return {
-        "rows": _rows(report, ways[0]), "generators": ways,
+        "rows": rows_of(report, ways[0]), "generators": ways,
         "used": sorted(r.generator for r in used if r.weight > 0), "examples": [r.asDict() for r in shown],
     }  # fmt: skip
 
@@ -104,7 +104,8 @@ def _examples(tables: Mapping[str, DataFrame]) -> list[dict[str, Any]]:
     return [r.asDict() for r in rows]
 
 
-def _rows(judged: pd.DataFrame, ours: str) -> list[dict[str, Any]]:
+def rows_of(judged: pd.DataFrame, ours: str) -> list[dict[str, Any]]:
+    """A row a metric of the report, with a cell a generator; the bound is that of `ours`."""
     return [_row(str(metric), part, ours) for metric, part in judged.groupby("metric", sort=False)]
 
 

@@ -104,7 +104,7 @@ def _by_likelihood(
                 best, kept = now, deepcopy(chain.state_dict())
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * (1 - step / (settings.steps + 1))
-        rows = learn[torch.randint(len(learn), (settings.gan.batch_size,))]
+        rows = learn[torch.randint(len(learn), (settings.batch_size,))]
         optimizer.zero_grad()
         chain.loss(codes[rows], read[rows]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

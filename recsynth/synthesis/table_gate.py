@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from recsynth.synthesis.halves import HOLD_OUT, LEARN
 from recsynth.synthesis.table_columns import coded
 from recsynth.synthesis.table_generator import TableGenerator
 from recsynth.synthesis.table_judge import Sides, judged, reference
-from recsynth.synthesis.table_rows import HALF, PERSON, sample
+from recsynth.synthesis.table_rows import HALF, PERSON
 from recsynth.synthesis.table_settings import TableGateSettings
 from recsynth.synthesis.verdict import REAL, Rules, report_rows
 
@@ -66,10 +67,10 @@ def judged_rows(
     columns, given = tuple(generator.columns[n] for n in told), sum(n < generator.given for n in told)
     if given == len(columns):
         return []
-    sides = {half: sample(_one_each(real, seed), half, settings.max_rows, seed, PERSON) for half in (LEARN, HOLD_OUT)}
-    sides |= {
-        kind: sample(_one_each(rows, seed), kind, settings.max_rows, seed, PERSON) for kind, rows in drawn.items()
-    }
+    names = (PERSON, HALF, *(c.name for c in columns))
+    every = reduce(DataFrame.unionByName, [rows.select(*names) for rows in (real, *drawn.values())])
+    compared = _one_each(every, settings.max_rows, seed).toPandas()  # bound: max_rows a side, of five
+    sides = {side: compared[compared[HALF] == side] for side in (LEARN, HOLD_OUT, *drawn)}
     size = min(map(len, sides.values()))
     if size < LEAST:
         reason = f"expected at least {LEAST} rows a side to compare, found {size}"
@@ -111,9 +112,14 @@ def told_by_too_few(emitted: DataFrame, known: DataFrame, least: int) -> int:
     return emitted.where("word is not null").distinct().join(by, on=["column", "word"], how="left_anti").count()
 
 
-def _one_each(rows: DataFrame, seed: int) -> DataFrame:
-    by_hash = Window.partitionBy(PERSON, HALF).orderBy(F.xxhash64(F.lit(seed), *rows.columns), *rows.columns)
-    return rows.withColumn("at", F.row_number().over(by_hash)).where("at = 1").drop("at")
+def _one_each(rows: DataFrame, most: int, seed: int) -> DataFrame:
+    """One row of each person, and of at most `most` people of a side, by hash; in that order."""
+    by_hash: list[Column | str] = [F.xxhash64(F.lit(seed), *rows.columns), *rows.columns]
+    each = Window.partitionBy(HALF, PERSON).orderBy(*by_hash)
+    people = Window.partitionBy(HALF).orderBy(F.xxhash64(F.lit(seed), PERSON), PERSON)
+    one = rows.withColumn("at", F.row_number().over(each)).where("at = 1")
+    chosen = one.withColumn("at", F.row_number().over(people)).where(F.col("at") <= most)
+    return chosen.orderBy(HALF, "at").drop("at")
 
 
 def _counts(events: DataFrame, visits: DataFrame) -> DataFrame:
@@ -129,10 +135,7 @@ def _counts(events: DataFrame, visits: DataFrame) -> DataFrame:
         "events": visits.select(HALF, _padded("events").alias("at")),
     }
     found = [rows.groupBy(HALF, "at").count().withColumn("metric", F.lit(metric)) for metric, rows in parts.items()]
-    first, *others = found
-    for other in others:
-        first = first.unionByName(other)
-    return first
+    return reduce(DataFrame.unionByName, found)
 
 
 def _padded(name: str) -> Column:

@@ -12,7 +12,7 @@ from recsynth.mapping import normalised
 from recsynth.synthesis.halves import LEARN
 from recsynth.synthesis.table_generator import Tables
 from recsynth.synthesis.table_paths import BUY, RATE, Habits
-from recsynth.synthesis.table_rows import HALF, ON_ITEMS
+from recsynth.synthesis.table_rows import HALF, ON_ITEMS, SEARCH, latest
 
 QUERIES = 5
 """Searches kept of each item."""
@@ -26,12 +26,17 @@ def told_habits(events: DataFrame, queries: dict[int, list[str]]) -> tuple[dict[
     Quantiles are exact and leave out the first and the last hundredth: nobody's longest pause is told.
     """
     ours = events.where(F.col(HALF) == LEARN)
-    before = F.lag("ts").over(Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id"))
-    paused = ours.withColumn("pause", (F.unix_timestamp("ts") - F.unix_timestamp(before)))
+    in_visit = Window.partitionBy("user_id", "session_id").orderBy("ts", "event_id")
+    before, item_before = (F.lag(name).over(in_visit) for name in ("ts", "item_id"))
+    paused = ours.withColumns({
+        "pause": F.unix_timestamp("ts") - F.unix_timestamp(before), "follows": item_before.eqNullSafe(F.col("item_id")),
+        "opens": before.isNull(),
+    })  # fmt: skip
     places = F.array(*map(F.lit, _PLACES))
     by_type = paused.groupBy("event_type").agg(
-        F.percentile("pause", places).alias("pauses"), F.count("*").alias("events")
-    )
+        F.percentile("pause", places).alias("pauses"), F.count("*").alias("events"),
+        F.avg(F.col("follows").cast("int")).alias("follows"), F.avg(F.col("opens").cast("int")).alias("opens"),
+    )  # fmt: skip
     found = {r.event_type: r for r in by_type.collect()}  # bound: a row a type of event
     mean = F.avg("quantity").over(Window.partitionBy("user_id", "session_id"))
     shared = ours.where(F.col("event_type") == BUY).withColumn("share", F.round(F.col("quantity") / mean, 2))
@@ -43,7 +48,12 @@ def told_habits(events: DataFrame, queries: dict[int, list[str]]) -> tuple[dict[
     arrays[_SHARE] = np.array((shares.shares if shares and shares.shares else None) or [1.0, 1.0])
     arrays[_RATINGS] = np.array([given.get(n, 0) for n in range(1, 6)], np.float64)
     usual = max((t for t in ON_ITEMS if t != RATE), key=lambda t: found[t].events if t in found else 0)
-    return arrays, {"usual": usual, "queries": {str(item): list(q) for item, q in sorted(queries.items())}}
+    facts = {
+        "usual": usual, "queries": {str(item): list(q) for item, q in sorted(queries.items())},
+        "at_once": float(found[BUY].follows) if BUY in found else 0.0,
+        "opening": float(found[SEARCH].opens) if SEARCH in found else 0.0,
+    }  # fmt: skip
+    return arrays, facts
 
 
 def habits(tables: Tables) -> Habits:
@@ -51,7 +61,8 @@ def habits(tables: Tables) -> Habits:
     pauses = {n.partition("/")[2]: a for n, a in tables.arrays.items() if n.startswith(f"{_PAUSE}/")}
     ratings = tables.arrays[_RATINGS]
     given = ratings / ratings.sum() if ratings.sum() else np.eye(5)[2]
-    return Habits(pauses, tables.arrays[_SHARE], given, tables.facts["usual"])
+    facts = tables.facts
+    return Habits(pauses, tables.arrays[_SHARE], given, facts["usual"], facts["at_once"], facts["opening"])
 
 
 def known_queries(events: DataFrame, query_items: DataFrame, numbers: DataFrame, least: int) -> dict[int, list[str]]:
@@ -84,9 +95,7 @@ def with_prices(drawn: DataFrame, items: DataFrame, events: DataFrame, least: in
     paid = last.where(F.col("people") >= least).select(
         "item_id", F.struct(F.col("last.price"), F.col("last.currency")).alias("paid")
     )
-    listed = items.where("valid_to is null and price is not null").select(
-        "item_id", F.struct("price", "currency").alias("listed")
-    )
+    listed = latest(items).where("price is not null").select("item_id", F.struct("price", "currency").alias("listed"))
     both = paid.join(listed, on="item_id", how="full").select("item_id", F.coalesce("listed", "paid").alias("own"))
     is_bought = F.col("event_type") == BUY
     return drawn.join(both, on="item_id", how="left").withColumns({

@@ -17,7 +17,17 @@ from recsynth.synthesis.table_columns import columns_of
 from recsynth.synthesis.table_gan import fit_table
 from recsynth.synthesis.table_gate import Row, judged_rows, verdict_of
 from recsynth.synthesis.table_generator import Tables, read_tables, write_tables
-from recsynth.synthesis.table_rows import ATTRIBUTE, HALF, ITEM, PERSON, attribute_names, item_rows, kept, sample
+from recsynth.synthesis.table_rows import (
+    ATTRIBUTE,
+    HALF,
+    ITEM,
+    PERSON,
+    attribute_names,
+    item_rows,
+    kept,
+    latest,
+    sample,
+)
 from recsynth.tables.synthesis import SYNTHETIC_ITEMS
 
 PRICE = "price"
@@ -76,7 +86,7 @@ def _records(drawn: DataFrame, has: set[str], attributes: list[str]) -> DataFram
 
 def _currency(items: DataFrame) -> str | None:
     """The most frequent one of the records."""
-    by = items.where("currency is not null").groupBy("currency").count()
+    by = latest(items).where("currency is not null").groupBy("currency").count()
     most = by.orderBy(F.desc("count"), "currency").first()
     return None if most is None else str(most.currency)
 

@@ -27,14 +27,17 @@ class Habits:
     """What the learning half does beside its visits.
 
     pauses: by type of event, quantiles of the seconds since the event before it in a visit; shares: quantiles of a
-    line's units over the mean of its visit; ratings: how many gave each of 1 to 5 stars; usual: what is done with an
-    item that no count asks for.
+    line's units over the mean of its visit; ratings: share of each of 1 to 5 stars; usual: what is done with an item
+    that no count asks for; at_once: share of purchases that follow another event on the item, the others end the visit;
+    opening: share of searches that begin one.
     """
 
     pauses: Mapping[str, np.ndarray]
     shares: np.ndarray
     ratings: np.ndarray
     usual: str
+    at_once: float
+    opening: float
 
 
 class Visit(NamedTuple):
@@ -74,7 +77,7 @@ def path(
         new = min(len(fresh), int(np.ceil(len(fresh) * wanted[number] / rest)) if rest else 0)
         old = rng.permutation(seen)[: max(0, wanted[number] - new)].tolist() if seen else []
         taken = [fresh.pop() for _ in range(new)] + old
-        steps += _visit(number, visit, [taken[n] for n in rng.permutation(len(taken))], bought, queries, habits, rng)
+        steps += _visit(number, visit, _some(taken, len(taken), rng), bought, queries, habits, rng)
         seen += [item for item in taken if item not in seen]
     return steps
 
@@ -93,29 +96,51 @@ def _visit(
     number: int, visit: Visit, taken: list[int], bought: list[int], queries: Mapping[int, Sequence[str]],
     habits: Habits, rng: np.random.Generator,
 ) -> list[Step]:  # fmt: skip
-    done: list[tuple[str, int | None, str | None]] = []
-    searches = visit.counts.get(SEARCH, 0)
+    """The steps of a visit that takes up items, those first on which most is done; `bought` grows by its orders."""
     counts = {t: min(visit.counts.get(t, 0), len(taken)) for t in ON_ITEMS}
     # What no count of this visit asks for is done as the shop's people do most.
     if len(taken) > max(counts[t] for t in (*BEFORE_BUYING, BUY)):
         counts[habits.usual] = len(taken)
-    for place, item in enumerate(taken):
-        if searches and item in queries:
+    rank = {item: n for n, item in enumerate(taken)}
+    stars = visit.counts.get(RATE, 0)
+    done: list[tuple[str, int | None, str | None]] = [(RATE, item, None) for item in _some(bought, stars, rng)]
+    is_rated = len(done)
+    searches = _some([n for n in range(len(taken)) if taken[n] in queries], visit.counts.get(SEARCH, 0), rng)
+    searched = {taken[n] for n in searches}
+    opening = {item for item in searched if rng.random() < habits.opening}
+    looked_at = sorted(taken, key=lambda item: (item not in opening, rng.random()))
+    later: list[tuple[str, int | None, str | None]] = []
+    for item in looked_at:
+        if item in searched:
             done.append((SEARCH, None, queries[item][int(rng.integers(len(queries[item])))]))
-            searches -= 1
-        done += [(t, item, None) for t in BEFORE_BUYING if place < counts[t]]
-    done += [(BUY, item, None) for item in taken[: counts[BUY]]]
-    bought += [item for item in taken[: counts[BUY]] if item not in bought]
-    rated = rng.permutation(bought or taken)[: visit.counts.get(RATE, 0)]
-    done += [(RATE, int(item), None) for item in rated]
+        done += [(t, item, None) for t in BEFORE_BUYING if rank[item] < counts[t]]
+        if rank[item] < counts[BUY]:
+            (done if rng.random() < habits.at_once else later).append((BUY, item, None))
+    done += later
+    orders = [item for event_type, item, _ in done if event_type == BUY and item is not None]
+    bought += [item for item in orders if item not in bought]
+    if not is_rated:
+        done += [(RATE, item, None) for item in _some(orders or taken, stars, rng)]
+    return _timed(number, visit, done, habits, rng)
+
+
+def _timed(
+    number: int, visit: Visit, done: Sequence[tuple[str, int | None, str | None]], habits: Habits,
+    rng: np.random.Generator,
+) -> list[Step]:  # fmt: skip
     second, steps = visit.begins, []
-    for n, (event_type, of, query) in enumerate(done):
+    for n, (event_type, item, query) in enumerate(done):
         if n:
-            second += int(_drawn(habits.pauses[event_type], rng))
+            second += int(_drawn(habits.pauses[event_type], rng)) if event_type in habits.pauses else 0
         quantity = max(1, round(visit.units * _drawn(habits.shares, rng))) if event_type == BUY else None
         stars = float(1 + rng.choice(len(habits.ratings), p=habits.ratings)) if event_type == RATE else None
-        steps.append(Step(number, min(second, DAY - 1), event_type, of, query, quantity, stars))
+        steps.append(Step(number, min(second, DAY - 1), event_type, item, query, quantity, stars))
     return steps
+
+
+def _some(of: list[int], number: int, rng: np.random.Generator) -> list[int]:
+    """At most so many of them, at random."""
+    return [of[n] for n in rng.permutation(len(of))[:number]]
 
 
 def _drawn(quantiles: np.ndarray, rng: np.random.Generator) -> float:

@@ -94,15 +94,21 @@ def item_rows(items: DataFrame, attributes: Sequence[str], seed: int) -> DataFra
     """One row per item: its id as person, a half by hash, category path, brand, price, availability, attributes."""
     columns = [F.col("attributes").getItem(name).alias(ATTRIBUTE + name) for name in attributes]
     half = F.when(F.pmod(F.xxhash64(F.lit(seed), "item_id"), F.lit(2)) == 0, LEARN).otherwise(HOLD_OUT)
-    return items.where("valid_to is null").select(
+    return latest(items).select(
         F.col("item_id").alias(PERSON), half.alias(HALF), F.array_join("category", " > ").alias("category"), "brand",
         F.col("price").cast("double").alias("price"), F.col("available").cast("string").alias("available"), *columns,
     )  # fmt: skip
 
 
+def latest(items: DataFrame) -> DataFrame:
+    """The version of each item that holds at the as-of date; `valid_to` may lie after it and says nothing."""
+    fields = ("category", "brand", "price", "currency", "available", "attributes")
+    return items.groupBy("item_id").agg(*(F.max_by(c, "valid_from").alias(c) for c in fields))
+
+
 def attribute_names(items: DataFrame, settings: TableSettings) -> list[str]:
     """The attributes that become columns: the most frequent of those that a twentieth of the items have."""
-    now = items.where("valid_to is null")
+    now = latest(items)
     by = now.select(F.explode(F.map_keys("attributes")).alias("name")).groupBy("name").count()
     counted = by.where(F.col("count") >= ATTRIBUTE_SHARE * now.count())
     rows = counted.orderBy(F.desc("count"), "name").limit(settings.max_attributes).collect()  # bound: max_attributes

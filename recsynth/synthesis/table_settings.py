@@ -57,6 +57,7 @@ class TableSettings(Section):
     max_visits: int = Field(500, ge=1, description="Visits of a user that are drawn.")
     items: int = Field(0, ge=0, description="Synthetic items to draw; 0: as many as were learned from.")
     steps: int = Field(500, ge=1, description="Steps by likelihood, before the play.")
+    batch_size: int = Field(256, ge=2, description="Rows in each of those steps.")
     learning_rate: float = Field(3e-3, gt=0, description="AdamW's rate of those steps, falling to zero.")
     weight_decay: float = Field(0.01, ge=0, description="Of those steps.")
     hidden_size: int = Field(64, ge=1, description="Width of the hidden layer of each column's network.")

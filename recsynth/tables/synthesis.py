@@ -186,7 +186,7 @@ SYNTHETIC_USERS = Table(
 
 SYNTHETIC_EVENTS = Table(
     name="synthesis.synthetic_events",
-    grain="one row per event of a synthetic user; as in silver.events, so that it can be read in its place",
+    grain="one row per event of a synthetic user; columns are named as in silver.events",
     writer="synthesise_tables",
     key=("event_id",),
     columns=(

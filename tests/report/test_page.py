@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,60 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             ("typos", "label_kept", 0.9876, None, 0.9, True),
         )
     ],
+    "synthetic_users": [
+        {
+            "user_id": u,
+            "segment": "light",
+            "items": 1,
+            "visits": 1,
+            "first_date": AS_OF,
+            "last_date": AS_OF,
+            "verdict": "failed",
+        }
+        for u in ("s1", "s2")
+    ],
+    "synthetic_events": [
+        {
+            "event_id": f"s{n}",
+            "user_id": "s1",
+            "item_id": "x",
+            "event_type": t,
+            "ts": TS,
+            "event_date": AS_OF,
+            "session_id": "s1/0",
+            "verdict": "failed",
+        }
+        for n, t in enumerate(("view", "view", "purchase"))
+    ],
+    "synthetic_items": [
+        {
+            "item_id": "synthetic-item-0",
+            "category": ["home", SCRIPT],
+            "brand": SCRIPT,
+            "price": Decimal("12.34"),
+            "currency": "EUR",
+            "attributes": {"colour": SCRIPT},
+            "verdict": "passed",
+        }
+    ],
+    "tables_report": [
+        {
+            "table": t,
+            "generator": g,
+            "metric": m,
+            "kind": "fidelity",
+            "value": v,
+            "reference": r,
+            "threshold": b,
+            "passed": p,
+        }
+        for t, g, m, v, r, b, p in (
+            ("visits", "gan", "pairs", 0.8642, 0.9753, 0.9265, False),
+            ("visits", "gaussian", "pairs", 0.7531, 0.9753, 0.9265, False),
+            ("paths", "gan", "unmet", 0.0, None, 0.0, True),
+            ("items", "gan", "shapes", 0.9182, 0.9283, 0.8819, True),
+        )
+    ],
     "augmented_texts": [
         {"item_id": "x", "generator": "typos", "text": f"mgu {SCRIPT}", "verdict": "passed", "training_weight": 0.5}
     ],
@@ -366,6 +421,16 @@ def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_b
     assert "membership privacy 0.5678 missed 0.5123 0.5000 0.5300" in said
     assert page.count("How popular items are") == page.count("How active users are") == 1
     assert "Nothing was synthesised tonight." in text(empty)
+
+
+def test_synthetic_tables_are_shown_with_a_verdict_each_and_their_figures_by_table(page: str, empty: str) -> None:
+    said = text(page)
+    assert "2 users: failed, 3 events: failed, 1 items: passed (missed: visits pairs). Nothing is trained on" in said
+    assert "pairs fidelity 0.8642 missed 0.7531 missed 0.9753 0.9265" in said
+    assert "unmet fidelity 0.0000 \N{EN DASH} 0.0000" in said
+    assert "12.34 EUR colour: " in said
+    assert page.count("When they come") == page.count("What they do") == 1
+    assert "No synthetic tables were made tonight." in text(empty)
 
 
 def test_written_searches_are_shown_with_their_verdict_beside_what_people_typed(page: str, empty: str) -> None:
@@ -498,10 +563,10 @@ def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: 
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, synthetic beside real twice, written beside typed, the loss, NDCG of one view,
+    # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, the loss, NDCG of a view,
     # probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
     # texts and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 24
+    assert page.count("<svg") == page.count("</svg>") == 26
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 
