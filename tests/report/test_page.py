@@ -425,7 +425,7 @@ def test_synthetic_people_are_said_to_be_so_with_their_verdict_and_the_figures_b
 
 def test_synthetic_tables_are_shown_with_a_verdict_each_and_their_figures_by_table(page: str, empty: str) -> None:
     said = text(page)
-    assert "2 users: failed, 3 events: failed, 1 items: passed (missed: visits pairs). Nothing is trained on" in said
+    assert "2 users: failed , 3 events: failed , 1 items: passed (missed: visits pairs). Nothing is trained on" in said
     assert "pairs fidelity 0.8642 missed 0.7531 missed 0.9753 0.9265" in said
     assert "unmet fidelity 0.0000 \N{EN DASH} 0.0000" in said
     assert "12.34 EUR colour: " in said
@@ -563,8 +563,8 @@ def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: 
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, the loss, NDCG of a view,
-    # probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
+    # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, the loss, NDCG of
+    # one view, probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
     # texts and demand by day, questions by intent, gaps of records, the stages.
     assert page.count("<svg") == page.count("</svg>") == 26
     # Mathematics is switched off, so a label in it would be shown as its source.
