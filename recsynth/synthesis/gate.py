@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from recsynth.stage import Frames, Night
 from recsynth.synthesis.generator import GAN
 from recsynth.synthesis.halves import HOLD_OUT, LEARN, Halves, halves, read_rows
-from recsynth.synthesis.judge import METRICS, People, added, judged, reference, shuffled
+from recsynth.synthesis.judge import METRICS, People, added, algorithms, judged, reference, shuffled
 from recsynth.synthesis.settings import GateSettings, SynthesisSettings
 from recsynth.synthesis.text_gate import gate_queries
 from recsynth.synthesis.variant_gate import gate_variants
@@ -144,7 +144,8 @@ def _judge(
                 else:
                     rows_UM = _set(name, people, folder, items, seed)
                     found = judged(rows_UM, people, settings, seed)
-                    found |= added(rows_UM, people, settings) if name in (GAN, SHUFFLED) else {}
+                    if name in (GAN, SHUFFLED):
+                        found |= added(rows_UM, people, settings) | algorithms(rows_UM, people, settings)
                 yield pd.DataFrame(
                     {"generator": name, "metric": list(found), "value": np.array(list(found.values()), float)}
                 )

@@ -18,6 +18,7 @@ from recsynth.measure.synthesis import ks_complement, lift, overlap, spearman, t
 from recsynth.measure.variety import gini
 from recsynth.model.ease import ease
 from recsynth.model.top_k import best
+from recsynth.synthesis.algorithms import agreement, weights
 from recsynth.synthesis.discriminator import discriminator_auc
 from recsynth.synthesis.settings import GateSettings
 
@@ -41,6 +42,10 @@ METRICS = {
     ),
     "added_low": ("utility", "lower end of its 95 % interval over users"),
     "added_light": ("utility", "added_all over people with fewer than five items"),
+    "algorithms": (
+        "utility",
+        "Kendall's tau of six recommenders by NDCG@10 of new items, learned from the set and from the learning half",
+    ),
     "share": ("utility", "weight of the set's rows in that, the best of the settings; 0 where it helps nobody surely"),
     "copies": ("privacy", "people of the learning half whose history was copied whole"),
     "membership_closest": ("privacy", "AUC of who was learned from, by likeness to the closest record"),
@@ -66,7 +71,7 @@ class People:
 
 
 def judged(rows_UM: sp.csr_matrix, people: People, settings: GateSettings, seed: int) -> dict[str, float]:
-    """Every figure of METRICS but `added` of a set of synthetic histories."""
+    """Every figure of METRICS but those of `added` and `algorithms` of a set of synthetic histories."""
     weights_MM = recommender(rows_UM, settings.ease_l2)
     return (
         fidelity(rows_UM, people.held_UM, settings, seed)
@@ -137,6 +142,15 @@ def added(rows_UM: sp.csr_matrix, people: People, settings: GateSettings) -> dic
     light = _mean(gains[is_light])
     helps = low > 0 and light >= -settings.light_loss_at_most * _mean(alone[is_light])
     return {"added_all": _mean(gains), "added_low": low, "added_light": light, "share": share if helps else 0.0}
+
+
+def algorithms(rows_UM: sp.csr_matrix, people: People, settings: GateSettings) -> dict[str, float]:
+    """Whether the set ranks recommenders as the learning half does, judged by held-out people on new items."""
+    ours, theirs = (
+        {name: _mean(lists(make(), people)[1]) for name, make in weights(side_UM, settings.ease_l2).items()}
+        for side_UM in (rows_UM, people.learn_UM)
+    )
+    return {"algorithms": agreement(ours, theirs)}
 
 
 def lists(weights_MM: np.ndarray, people: People) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -564,8 +564,8 @@ def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, the loss, NDCG of
-    # one view, probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by week,
-    # texts and demand by day, questions by intent, gaps of records, the stages.
+    # one view, probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by
+    # week, texts and demand by day, questions by intent, gaps of records, the stages.
     assert page.count("<svg") == page.count("</svg>") == 26
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page

@@ -11,6 +11,7 @@ from recsynth.synthesis.judge import (
     METRICS,
     People,
     added,
+    algorithms,
     copies,
     judged,
     likeness,
@@ -55,7 +56,8 @@ def found(people: People) -> dict[str, dict[str, float]]:
 def test_every_figure_has_a_meaning_and_every_meaning_a_figure(
     people: People, found: dict[str, dict[str, float]]
 ) -> None:
-    assert set(found["fresh"]) | set(added(people.learn_UM, people, SETTINGS)) == set(METRICS)
+    further = added(people.learn_UM, people, SETTINGS) | algorithms(people.learn_UM, people, SETTINGS)
+    assert set(found["fresh"]) | set(further) == set(METRICS)
     assert set(reference(people, SETTINGS, seed=5)) <= set(METRICS)
 
 
@@ -122,6 +124,12 @@ def test_what_is_shuffled_keeps_how_often_each_item_is_drawn_but_for_repeats() -
     before, after = np.asarray(rows.sum(0)).ravel(), np.asarray(dealt.sum(0)).ravel()
     assert (after <= before).all()
     assert after.sum() > 0.8 * before.sum()
+
+
+def test_the_same_people_rank_recommenders_the_same_and_dealt_ones_do_not(people: People) -> None:
+    assert algorithms(people.learn_UM, people, SETTINGS)["algorithms"] == pytest.approx(1.0)
+    fresh = algorithms(two_tastes(USERS, seed=9), people, SETTINGS)["algorithms"]
+    assert fresh > algorithms(shuffled(people.learn_UM, 0), people, SETTINGS)["algorithms"]
 
 
 def test_real_people_added_to_few_real_people_help(people: People) -> None:
