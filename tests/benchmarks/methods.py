@@ -158,8 +158,8 @@ def table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def read_judged(folder: Path) -> Judged:
-    """What `tests.benchmarks.shards` wrote beside the shards."""
+def read_judged(folder: Path, blind: float = 0.0) -> Judged:
+    """What `tests.benchmarks.shards` wrote beside the shards; a share `blind` of what was done is of any known item."""
     items = pd.read_parquet(folder / "items.parquet")
     users = pd.read_parquet(folder / "judged.parquet")
     length = max(map(len, users["texts"]))
@@ -168,6 +168,12 @@ def read_judged(folder: Path) -> Judged:
         for whole, part in zip(places, events, strict=True):
             whole[row, : len(part)] = part
     found = pd.read_parquet(folder / "interactions.parquet")
+    if blind:
+        rng, known = np.random.default_rng(0), np.flatnonzero(items["is_known"])
+        for of in (places[0], found["item"].to_numpy(copy=True)):
+            is_blind = rng.random(of.shape) < blind
+            of[is_blind] = rng.choice(known, int(is_blind.sum()))
+        found = found.assign(item=of)
     damped_UM = np.zeros((int(found["row"].max()) + 1, len(items)), np.float32)
     damped_UM[found["row"], found["item"]] = np.sqrt(np.minimum(found["weight"], 3.0))
     is_known_M = items["is_known"].to_numpy()
@@ -181,6 +187,7 @@ def read_judged(folder: Path) -> Judged:
 
 
 def _one(folder: Path, judged: Judged, changes: dict[str, Any], seed: int) -> dict[str, Any]:
+    """One way, trained and judged."""
     settings = TrainingSettings.model_validate({"processes": 1, "tracking": []} | changes)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -194,12 +201,13 @@ def _one(folder: Path, judged: Judged, changes: dict[str, Any], seed: int) -> di
     peak = torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0
     gib = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"learns": learns, "seconds": seconds, "gib": gib, "steps": progress.step, "validation": progress.best} | (
-        _figures(trainer, judged)
+        figures(trainer, judged)
     )
 
 
 @torch.no_grad()
-def _figures(trainer: Trainer, judged: Judged) -> dict[str, float]:
+def figures(trainer: Trainer, judged: Judged) -> dict[str, float]:
+    """NDCG@10 of `warm`, `cold` and `transfer`, see above."""
     model = trainer.model.eval()
     vectors_MD = model.text.encode(judged.texts)
     texts, types, ages = judged.places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -28,13 +29,13 @@ from tests.references import online_retail as judge
 NEEDED = {t.name for t in (HISTORIES, INTERACTIONS, ITEM_TEXT, WINDOW_HISTORIES, WINDOW_LABELS, AUGMENTED_TEXTS)}
 
 
-def write(data: Path, as_of: str, folder: Path) -> None:
+def write(data: Path, as_of: str, folder: Path, changes: Sequence[str] = ()) -> None:
     """Run a night as far as training reads it, and write `texts`, `users`, `labels`, and what is judged."""
     cold_landing(data, as_of, folder / "landing")
     config = folder / "cold.toml"
     config.write_text(Path("conf/online_retail.toml").read_text() + CATALOGUE)
     places = [f"paths.{k}={folder / v}" for k, v in (("landing", "landing"), ("lake", "lake"), ("report", "report"))]
-    settings, day = Settings.load(str(config), places), date.fromisoformat(as_of)
+    settings, day = Settings.load(str(config), [*places, *changes]), date.fromisoformat(as_of)
     spark = session("shards", settings.spark)
     run_night(spark, settings, day, stages=needed(NEEDED))
     store = Store(spark, settings.paths.lake)
