@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
 
 from recsynth.measure.discrimination import auc
 from recsynth.measure.intervals import bootstrap_difference
@@ -25,12 +26,14 @@ from recsynth.synthesis.settings import GateSettings
 K, BLOCK = 10, 512
 NEAREST = 5
 LIGHT_ITEMS = 5
+DIRECTIONS = 64
 
 METRICS = {
     "popularity": ("fidelity", "KS complement of the share of users who have an item"),
     "popularity_overlap": ("fidelity", "what the shares of the items have in common, 1 - total variation"),
     "activity": ("fidelity", "KS complement of the number of items of a user"),
     "lift": ("fidelity", "Spearman of the co-occurrence lifts of pairs of popular items"),
+    "spectrum": ("fidelity", "what the squared singular values of the two, the first 64 and the rest, have in common"),
     "gini": ("fidelity", "Gini of the number of users of an item"),
     "density": ("fidelity", "share of the matrix that is filled"),
     "discriminator": ("fidelity", "AUC of a classifier that tells the set from the hold-out"),
@@ -109,10 +112,22 @@ def fidelity(rows_UM: sp.csr_matrix, held_UM: sp.csr_matrix, settings: GateSetti
         "popularity_overlap": overlap(ours_M, theirs_M),
         "activity": ks_complement(activity(rows_UM), activity(held_UM)),
         "lift": spearman(_lifts(rows_UM, popular), _lifts(held_UM, popular)),
+        "spectrum": overlap(spectrum(rows_UM), spectrum(held_UM)),
         "gini": gini(ours_M),
         "density": rows_UM.nnz / max(rows_UM.shape[0] * rows_UM.shape[1], 1),
         "discriminator": discriminator_auc(held_UM, rows_UM, seed),
     }
+
+
+def spectrum(rows_UM: sp.csr_matrix) -> np.ndarray:
+    """Shares of the sum of squares along the first DIRECTIONS singular vectors, and of the rest."""
+    number = min(DIRECTIONS, min(rows_UM.shape) - 1)
+    if number < 1 or not rows_UM.nnz:
+        return np.zeros(DIRECTIONS + 1)
+    _, values, _ = randomized_svd(rows_UM.astype(np.float64), number, random_state=0)
+    squares = np.zeros(DIRECTIONS)
+    squares[:number] = values**2 / rows_UM.nnz
+    return np.append(squares, max(0.0, 1 - squares.sum()))
 
 
 def recommender(rows_UM: sp.csr_matrix, l2: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from recsynth.synthesis.judge import (
     recommender,
     reference,
     shuffled,
+    spectrum,
     tail_ratio,
 )
 from recsynth.synthesis.settings import GateSettings
@@ -124,6 +125,17 @@ def test_what_is_shuffled_keeps_how_often_each_item_is_drawn_but_for_repeats() -
     before, after = np.asarray(rows.sum(0)).ravel(), np.asarray(dealt.sum(0)).ravel()
     assert (after <= before).all()
     assert after.sum() > 0.8 * before.sum()
+
+
+def test_the_spectrum_is_that_of_the_whole_matrix_and_tells_tastes_from_noise(
+    people: People, found: dict[str, dict[str, float]]
+) -> None:
+    shares = spectrum(people.held_UM)
+    values = np.linalg.svd(people.held_UM.toarray(), compute_uv=False)
+    assert shares[:10] == pytest.approx(values[:10] ** 2 / people.held_UM.nnz, abs=1e-4)
+    assert shares.sum() == pytest.approx(1)
+    assert found["fresh"]["spectrum"] > 0.95 > found["shuffled"]["spectrum"]
+    assert spectrum(people.held_UM[:0]).sum() == 0
 
 
 def test_the_same_people_rank_recommenders_the_same_and_dealt_ones_do_not(people: People) -> None:

@@ -28,6 +28,8 @@ from recsynth.tables.synthesis import (
 )
 from tests.contract_suite import BY_NAME, Inputs, assert_same, run, shuffled
 from tests.rows import table
+from tests.silver.test_clean import Lake
+from tests.sources import settings as sourced
 from tests.synthesis.planted import two_tastes
 from tests.synthesis.test_stages import at, planted
 
@@ -173,6 +175,29 @@ def test_a_row_says_what_made_it_and_the_batch_has_one_verdict_that_the_report_e
     # The GAN is nearer than columns drawn each for itself.
     pairs = report[report["metric"] == "pairs"].pivot_table(index="table", columns="generator", values="value")
     assert (pairs["gan"] > pairs["independent"]).all()
+
+
+def test_synthetic_events_land_as_another_shops_and_are_cleaned_without_a_loss(
+    spark: SparkSession, made: dict[str, DataFrame], drawn: pd.DataFrame, tmp_path: Path
+) -> None:
+    """As the README says: a source of format delta, columns by their own names, a night chosen by a filter."""
+    folder = str(tmp_path / "synthetic_events")
+    told = made["synthetic_events"].withColumn("run_date", F.lit(date(2024, 5, 1)))
+    told.union(told.withColumn("run_date", F.lit(date(2024, 4, 30))).limit(9)).write.format("delta").save(folder)
+    names = ("event_id", "user_id", "item_id", "event_type", "ts", "query", "quantity", "price", "currency", "rating",
+             "session_id", "order_id", "country")  # fmt: skip
+    source = {"name": "synthetic", "kind": "events", "format": "delta", "path": folder, "time_zone": "UTC",
+              "columns": {n: n for n in names}, "filters": {"tonight": "run_date = date'2024-05-01'"}}  # fmt: skip
+    lake = Lake(spark, sourced(tmp_path, source))
+    lake.run()
+    assert {r.reason: r.copies for r in lake.tables["quarantine"].groupBy("reason").agg(
+        F.sum("copies").alias("copies")).collect()} == {"filtered: tonight": 9}  # fmt: skip
+    kept = lake.tables["events"].toPandas().sort_values("event_id").reset_index(drop=True)
+    expected = drawn.reset_index(drop=True)
+    for name in ("event_id", "user_id", "event_type", "ts", "session_id", "event_date"):
+        assert (kept[name] == expected[name]).all(), name
+    assert kept["query"].dropna().tolist() == expected["query"].dropna().tolist()
+    assert kept["price"].dropna().tolist() == expected["price"].dropna().tolist()
 
 
 @pytest.mark.slow
