@@ -41,6 +41,15 @@ class TableGateSettings(Section):
     max_rows: int = Field(3_000, ge=20, description="Rows of a side that are compared, by hash where there are more.")
 
 
+class PlaySettings(GanSettings):
+    """The play that goes on from the likelihood: shorter and slower than that of tastes."""
+
+    steps: int = Field(200, ge=1, description="Steps of the generator.")
+    learning_rate: float = Field(
+        2e-4, gt=0, description="Adam's rate of the generator, falling to zero; the critic's is twice that."
+    )
+
+
 class TableSettings(Section):
     """Synthetic users, events and items: learned by a conditional tabular GAN, drawn and judged."""
 
@@ -64,8 +73,5 @@ class TableSettings(Section):
     looks_at: int = Field(
         4, ge=1, description="Rows drawn for each row set apart, by which the play is looked at: more, less noise."
     )
-    gan: GanSettings = Field(
-        default_factory=lambda: GanSettings(steps=200, learning_rate=2e-4, critic_steps=3),
-        description="The play against the critic.",
-    )
+    gan: PlaySettings = Field(default_factory=PlaySettings, description="The play against the critic.")
     gate: TableGateSettings = Field(default_factory=TableGateSettings, description="What must be reached.")

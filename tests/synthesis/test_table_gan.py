@@ -10,16 +10,15 @@ import pytest
 import torch
 
 from recsynth.errors import ModelError
-from recsynth.synthesis.gan_settings import GanSettings
 from recsynth.synthesis.generator import GAN, GAUSSIAN, INDEPENDENT, KINDS
 from recsynth.synthesis.table_columns import coded, columns_of
 from recsynth.synthesis.table_gan import fit_table
 from recsynth.synthesis.table_generator import TableGenerator, Tables, read_tables, write_tables
 from recsynth.synthesis.table_judge import Sides, judged, pair_trends, reference
 from recsynth.synthesis.table_rows import PERSON
-from recsynth.synthesis.table_settings import TableSettings
+from recsynth.synthesis.table_settings import PlaySettings, TableSettings
 
-SETTINGS = TableSettings(steps=300, gan=GanSettings(steps=20, learning_rate=2e-4, critic_steps=1, batch_size=128))
+SETTINGS = TableSettings(steps=300, gan=PlaySettings(steps=20, learning_rate=2e-4, critic_steps=1, batch_size=128))
 
 
 def rows(number: int, seed: int) -> pd.DataFrame:
@@ -86,7 +85,7 @@ def test_the_play_is_kept_only_where_rows_apart_say_so() -> None:
     columns = columns_of(table, ("size", "colour", "price"), {"colour"}, SETTINGS)
     weights = {}
     for steps, rate in ((1, 2e-4), (40, 5e-2)):
-        gan = GanSettings(steps=steps, learning_rate=rate, critic_steps=1, batch_size=64)
+        gan = PlaySettings(steps=steps, learning_rate=rate, critic_steps=1, batch_size=64)
         made = fit_table(table, columns, 1, TableSettings(steps=100, gan=gan), seed=3)
         looks = made.arrays["play"]
         assert len(looks) >= 2
@@ -94,7 +93,9 @@ def test_the_play_is_kept_only_where_rows_apart_say_so() -> None:
     # A rate that tears the generator apart is seen by the looks, and what was before it stays.
     torn, kept = weights[5e-2]
     assert torn[1:].max() < torn[0]
-    untouched = fit_table(table, columns, 1, TableSettings(steps=100, gan=GanSettings(steps=1, learning_rate=1e-12)), 3)
+    untouched = fit_table(
+        table, columns, 1, TableSettings(steps=100, gan=PlaySettings(steps=1, learning_rate=1e-12)), 3
+    )
     assert kept == pytest.approx(untouched.arrays["heads.0.2.bias"], abs=1e-6)
 
 
@@ -128,7 +129,7 @@ def test_a_written_generator_draws_the_same_and_a_changed_file_is_refused(
 def test_a_table_without_given_columns_and_a_constant_one_is_learned() -> None:
     table = pd.DataFrame({PERSON: range(60), "c": ["x"] * 60, "w": ["a", "b", "b"] * 20})
     columns = columns_of(table, ("c", "w"), {"c", "w"}, SETTINGS)
-    made = fit_table(table, columns, 0, TableSettings(steps=60, gan=GanSettings(steps=2)), seed=1)
+    made = fit_table(table, columns, 0, TableSettings(steps=60, gan=PlaySettings(steps=2)), seed=1)
     drawn = made.draw(GAN, np.zeros((600, 0), int), np.random.default_rng(0))
     assert set(columns[0].decode(drawn[:, 0], np.random.default_rng(0))) == {"x"}
     assert (drawn[:, 1] == 0).mean() == pytest.approx(2 / 3, abs=0.1)
