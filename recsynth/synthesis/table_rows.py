@@ -54,7 +54,7 @@ def visit_rows(events: DataFrame, night: Night) -> DataFrame:
     }
     visits = events.groupBy(HALF, "user_id", "session_id").agg(
         F.first("items").alias("items"), F.min("local").alias("local"),
-        F.min_by("country", "ts").alias("seen_in"), F.count("*").alias("events"),
+        F.min_by("country", F.struct("ts", "event_id")).alias("seen_in"), F.count("*").alias("events"),
         F.count_distinct(F.when(F.col("event_type") == SEARCH, F.col("query"))).cast("int").alias("searches"),
         *(count.alias(name) for name, count in counts.items()),
         F.round(F.avg(F.when(F.col("event_type") == "purchase", F.col("quantity")))).alias("units"),
@@ -64,7 +64,8 @@ def visit_rows(events: DataFrame, night: Night) -> DataFrame:
     in_order = by_user.orderBy("local", "session_id")
     number, count = F.row_number().over(in_order), F.count("*").over(by_user)
     first, last, before = F.min(day).over(by_user), F.max(day).over(by_user), F.lag(day).over(in_order)
-    lived = F.when(F.col("seen_in").isNotNull(), F.col("local"))
+    # Of visits that begin at one instant the later by name counts: the same in every layout of the rows.
+    lived = F.when(F.col("seen_in").isNotNull(), F.struct("local", "session_id"))
     of_user = {
         "country": F.max_by("seen_in", lived).over(by_user),
         "visits": count.cast("int"),
