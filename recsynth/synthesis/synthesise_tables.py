@@ -38,9 +38,9 @@ def synthesise_tables(
     if catalogue is not None:
         out["synthetic_items"], of_items = catalogue
         report += of_items
-    drawn = synthetic_histories.where(F.col("generator") == GAN).select("model_version").first()
-    if drawn is not None:
-        people, of_people = synthetic_people(events, items, interactions, query_items, drawn.model_version, night)
+    histories = synthetic_histories.where(F.col("generator") == GAN)
+    if not histories.isEmpty():
+        people, of_people = synthetic_people(events, items, interactions, query_items, histories, night)
         out |= people
         report += of_people
     missed = [f"{row[0]} {row[2]} {row[4]} for {row[6]}" for row in report if row[1] == GAN and row[7] is False]

@@ -32,7 +32,7 @@ METRICS = {
     "week": ("fidelity", "what the shares of visits by hour of the week have in common"),
     "days_between": ("fidelity", "KS complement of the days between visits"),
     "events": ("fidelity", "KS complement of the events of a visit"),
-    "orphans": ("input", "events of nobody, of items that the user has not, or not before the as-of date"),
+    "orphans": ("input", "events of users or items that synthetic_histories has not, or not before the as-of date"),
     "unmet": ("input", "items of a synthetic history without an event"),
     "rare": ("privacy", "different words and searches told that too few real people have"),
 }

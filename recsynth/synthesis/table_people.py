@@ -50,19 +50,26 @@ _DRAWN = (
 
 
 def synthetic_people(
-    events: DataFrame, items: DataFrame, interactions: DataFrame, query_items: DataFrame, histories_by: str,
+    events: DataFrame, items: DataFrame, interactions: DataFrame, query_items: DataFrame, histories: DataFrame,
     night: Night,
 ) -> tuple[dict[str, DataFrame], list[Row]]:  # fmt: skip
     """Rows of synthetic_users and synthetic_events with their verdict, and of the report.
 
-    histories_by: the folder of the generator that drew synthesis.synthetic_histories; its people are these.
+    histories: rows of synthesis.synthetic_histories of the GAN; its people are these. No rows but a reason where the
+    learning half has done too little that a visit is made of.
     """
+    histories_by = str(histories.select("model_version").first()[0])  # type: ignore[index]
     settings, folder = night.settings.synthesis, night.work / "tables"
     both = halves(interactions, settings, night.seed("halves"))
     users, numbers = kept(both.users, folder / "halves"), kept(both.items, folder / "numbers")
     real = kept(told(events, users, night), folder / "told")
     visits = kept(visit_rows(real, night), folder / "visits")
     seed, gate = night.seed("synthesise_tables"), settings.tables.gate
+    people = user_rows(visits).where(F.col(HALF) == LEARN).count()
+    if 2 * people < settings.min_users:
+        least = settings.min_users / 2
+        reason = f"expected at least {least:g} people with visits to learn from, found {people}"
+        return {}, [(USER, GAN, "people", "input", float(people), None, least, False, reason)]
     generators = {
         USER: _fitted(user_rows(visits), USER_COLUMNS, USER_GIVEN, night, PERSON),
         VISIT: _fitted(visits, VISIT_COLUMNS, VISIT_GIVEN, night, PERSON, "session_id"),
@@ -84,7 +91,7 @@ def synthetic_people(
     )
     rows += judged_rows(VISIT, visits, kinds, generators[VISIT], gate, seed)
     ours = drawn.where(F.col(HALF) == GAN)
-    rows += judged_paths(real, ours, (visits, kinds[GAN]), _counted(ours, real, night), gate)
+    rows += judged_paths(real, ours, (visits, kinds[GAN]), _counted(ours, real, histories, night), gate)
     by = {
         "model_version": F.lit(version), "seed": F.lit(seed).cast("bigint"), "verdict": F.lit(verdict_of(rows)),
         "source_version": F.lit(night.data_versions.get("silver.events", 0)).cast("bigint"),
@@ -124,12 +131,13 @@ def _draws(
             block, k = divmod(int(number), len(KINDS))
             segments_B, items, who, rng = block_of(generator, fitted.generators, KINDS[k], block, seed)
             days = visits_of(fitted.generators, KINDS[k], who, as_of, most, rng)
-            rows = []
             for n in range(min(BLOCK, users - block * BLOCK)):
                 person = (f"synthetic-{block * BLOCK + n:08d}", who["country"][n])
-                for row in events_of(person, items[n], days[n], queries, of, rng):
-                    rows.append({**row, "generator": KINDS[k], "segment": segments_B[n], "items": len(items[n])})
-            yield pd.DataFrame(rows).astype({"item": "Int32", "quantity": "Int32"})
+                # A user at a time: a block of people who come daily would be millions of rows.
+                rows = pd.DataFrame(events_of(person, items[n], days[n], queries, of, rng))
+                yield rows.assign(generator=KINDS[k], segment=segments_B[n], items=len(items[n])).astype(
+                    {"item": "Int32", "quantity": "Int32"}
+                )
 
     return drawn
 
@@ -143,18 +151,17 @@ def _in_time(drawn: DataFrame, numbers: DataFrame, night: Night) -> DataFrame:
     return named.withColumnRenamed("generator", HALF)
 
 
-def _counted(ours: DataFrame, real: DataFrame, night: Night) -> dict[str, float]:
+def _counted(ours: DataFrame, real: DataFrame, histories: DataFrame, night: Night) -> dict[str, float]:
     """What must be none: see table_gate.METRICS. Searches and countries are told by enough of those learned from."""
-    nameless = F.col("item_id").isNull() & (F.col("event_type") != SEARCH)
-    lost = ours.where((F.col("ts") >= F.lit(night.cutoff)) | nameless).count()
-    met = ours.groupBy("user_id").agg(F.count_distinct("item_id").alias("met"), F.first("items").alias("items"))
-    more, less = F.col("met") - F.col("items"), F.col("items") - F.col("met")
-    sums = met.agg(*(F.sum(F.greatest(x, F.lit(0))).alias(n) for n, x in (("strange", more), ("unmet", less)))).first()
-    assert sums is not None
+    told_of = histories.select("user_id", F.explode("items").alias("item_id"))
+    done = ours.where(F.col("event_type") != SEARCH)
+    late = ours.where(F.col("ts") >= F.lit(night.cutoff)).count()
+    strange = done.join(told_of, on=["user_id", "item_id"], how="left_anti").count()
+    unmet = told_of.join(done, on=["user_id", "item_id"], how="left_anti").count()
     learned = real.where(F.col(HALF) == LEARN)
     known = _words(learned.withColumn("query", normalised(F.col("query"))), F.col("user_id").alias(PERSON))
     rare = told_by_too_few(_words(ours), known, night.settings.synthesis.tables.least_people)
-    return {"orphans": float(lost + (sums.strange or 0)), "unmet": float(sums.unmet or 0), "rare": float(rare)}
+    return {"orphans": float(late + strange), "unmet": float(unmet), "rare": float(rare)}
 
 
 def _words(events: DataFrame, *keep: Column) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsynth.tables.table import Table, column
+from recsynth.tables.table import Column, Table, column
 
 SYNTHETIC_HISTORIES = Table(
     name="synthesis.synthetic_histories",
@@ -159,11 +159,16 @@ SYNTHESIS_REPORT = Table(
     ),
 )
 
-_VERDICT = column("verdict", "string", "of the whole batch", "verdict in ('passed', 'failed')")
-_MADE_BY = (
-    column("model_version", "string", "the generators' folder below _models"),
-    column("seed", "bigint", "with the as-of date and the row's id it decides the row"),
-)
+
+def _made_from(source: str) -> tuple[Column, ...]:
+    """What made a row of a synthetic table: the columns that all of them end with."""
+    return (
+        column("model_version", "string", "the generators' folder below _models"),
+        column("seed", "bigint", "with the as-of date and the row's id it decides the row"),
+        column("source_version", "bigint", f"Delta version of {source} that was learned from"),
+        column("verdict", "string", "of the whole batch", "verdict in ('passed', 'failed')"),
+    )
+
 
 SYNTHETIC_USERS = Table(
     name="synthesis.synthetic_users",
@@ -178,9 +183,7 @@ SYNTHETIC_USERS = Table(
         column("visits", "int", "sessions", "visits > 0"),
         column("first_date", "date", "shop-local day of the first"),
         column("last_date", "date", "of the last"),
-        *_MADE_BY,
-        column("source_version", "bigint", "Delta version of silver.events that was learned from"),
-        _VERDICT,
+        *_made_from("silver.events"),
     ),
 )
 
@@ -209,9 +212,7 @@ SYNTHETIC_EVENTS = Table(
         column("session_id", "string", "the visit"),
         column("order_id", "string?", "of a purchase: all of a visit are one order"),
         column("country", "string?", "the user's"),
-        *_MADE_BY,
-        column("source_version", "bigint", "Delta version of silver.events that was learned from"),
-        _VERDICT,
+        *_made_from("silver.events"),
     ),
 )
 
@@ -228,9 +229,7 @@ SYNTHETIC_ITEMS = Table(
         column("currency", "string?", "ISO 4217, the most frequent of the shop"),
         column("attributes", "map<string,string>", "name to value, values that enough items have"),
         column("available", "boolean?", "as in silver.items"),
-        *_MADE_BY,
-        column("source_version", "bigint", "Delta version of silver.items that was learned from"),
-        _VERDICT,
+        *_made_from("silver.items"),
     ),
 )
 

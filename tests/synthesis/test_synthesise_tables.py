@@ -228,6 +228,28 @@ def test_nothing_is_made_where_it_is_switched_off_or_there_is_nobody(
     ]
 
 
+def test_people_who_only_share_have_no_visits_to_learn_from(inputs: Inputs, tmp_path: Path) -> None:
+    sharing = {**inputs, "events": inputs["events"].withColumn("event_type", F.lit("share"))}
+    found = synthesise_tables(**sharing, night=settings(tmp_path))
+    assert found["synthetic_users"].isEmpty()
+    assert found["synthetic_events"].isEmpty()
+    (row,) = found["tables_report"].where("table = 'users'").collect()
+    assert (row.passed, row.reason) == (False, "expected at least 25 people with visits to learn from, found 0")
+
+
+def test_events_of_another_history_are_orphans_and_fail_the_batch(inputs: Inputs, tmp_path: Path) -> None:
+    swapped = {"synthetic-00000000": "synthetic-00000001", "synthetic-00000001": "synthetic-00000000"}
+    others = {**inputs, "synthetic_histories": inputs["synthetic_histories"].replace(swapped, subset=["user_id"])}
+    tonight = settings(tmp_path)
+    # The generator of people lies where the first night left it.
+    synthesise(inputs["interactions"], tonight).count()
+    found = synthesise_tables(**others, night=tonight)
+    report = found["tables_report"].where("table = 'paths'").toPandas().set_index("metric")
+    assert report.loc["orphans", "value"] > 0
+    assert report.loc["unmet", "value"] > 0
+    assert {r.verdict for r in found["synthetic_events"].select("verdict").distinct().collect()} == {"failed"}
+
+
 def test_records_that_say_nothing_are_nothing_to_learn(spark: SparkSession, inputs: Inputs, tmp_path: Path) -> None:
     bare = inputs["items"].withColumns({c: F.lit(None).cast("string") for c in ("brand",)}).drop("category", "price")
     empty = bare.withColumns({
