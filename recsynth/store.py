@@ -92,10 +92,12 @@ class Store:
         check_schema(table, rows.schema, night)
         rows = rows.select(*table.column_names)
         fault_point(f"write.{table.name}.begun")
-        self._create(table)
+        is_new = self.version(table) == ABSENT
+        if is_new:
+            self._create(table)
         observation = Observation()
         checked = rows.observe(observation, *row_checks(table), *self._touched(table))
-        if table.write == "merge":
+        if table.write == "merge" and not is_new:
             return self._merge(table, checked, observation, night)
         if table.nightly:
             checked = checked.withColumn(RUN_DATE, F.lit(run_date))
@@ -103,7 +105,7 @@ class Store:
         fault_point(f"write.{table.name}.committed")
         observed = observation.get
         count = check_rows(table, observed, night)
-        if table.write != "append":
+        if table.write != "append" and count > 1:
             check_key(table, self._written(table, run_date, stage, observed), night)
         return count
 
@@ -195,8 +197,6 @@ class Store:
         folder.getFileSystem(conf).delete(folder, True)
 
     def _create(self, table: Table) -> None:
-        if self.version(table) != ABSENT:
-            return
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
         for column in table.columns:
             builder = builder.addColumn(column.name, column.type, comment=column.meaning)

@@ -22,9 +22,14 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small local session with Delta, shared by the whole run."""
     # Planning a query anew after each of its steps costs more than tables of a few rows give back. Nights that tests
     # run as processes of their own have it on.
-    adaptive = {"spark.sql.adaptive.enabled": "false"}
+    # So does a class of its own for each query, written in Java and compiled twice: it is interpreted here.
+    planning = {
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
     extra = {
-        **adaptive,
+        **planning,
         "spark.ui.enabled": "false",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
