@@ -43,6 +43,7 @@ from recsynth.stage import Stage
 from recsynth.synthesis.gate import gate
 from recsynth.synthesis.synthesise import synthesise
 from recsynth.synthesis.synthesise_tables import synthesise_tables
+from recsynth.synthesis.synthesise_texts import synthesise_texts
 from recsynth.synthesis.write_texts import write_texts
 from recsynth.training.train import train
 
@@ -111,8 +112,23 @@ STAGES: tuple[Stage, ...] = (
     Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), histories),
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
+        "synthesise_texts",
+        ("silver.reviews", "silver.tickets", "silver.posts", "synthesis.synthetic_texts"),
+        ("synthesis.synthetic_texts", "synthesis.texts_report"),
+        synthesise_texts,
+        sees_nights=frozenset({"synthesis.synthetic_texts"}),
+    ),
+    Stage(
         "teach_texts",
-        ("silver.reviews", "silver.posts", "silver.tickets", "silver.items", "gold.click_farms", "model.classifiers"),
+        (
+            "silver.reviews",
+            "silver.posts",
+            "silver.tickets",
+            "silver.items",
+            "gold.click_farms",
+            "synthesis.synthetic_texts",
+            "model.classifiers",
+        ),
         ("model.classifiers", "ops.metrics"),
         teach_texts,
         sees_nights=ALL_CLASSIFIERS,

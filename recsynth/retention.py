@@ -23,7 +23,13 @@ from recsynth.store import Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, MODELS, TEXT_LABELS
 from recsynth.tables.ops import PUBLISHED, RUNS, STAGE_RUNS
-from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, SYNTHETIC_ITEMS, SYNTHETIC_USERS, WRITTEN_TEXTS
+from recsynth.tables.synthesis import (
+    SYNTHETIC_HISTORIES,
+    SYNTHETIC_ITEMS,
+    SYNTHETIC_TEXTS,
+    SYNTHETIC_USERS,
+    WRITTEN_TEXTS,
+)
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +174,6 @@ def _kept_versions(store: Store, cut: date) -> set[str]:
         newest = F.row_number().over(Window.partitionBy(task).orderBy(F.desc(RUN_DATE), "model_version")) == 1
         crowned = rows.where(~is_kept & F.col("is_champion")).withColumn("is_newest", newest).where("is_newest")
         found += [rows.where(is_kept).select("model_version"), crowned.select("model_version")]
-    for table in (SYNTHETIC_HISTORIES, SYNTHETIC_USERS, SYNTHETIC_ITEMS, WRITTEN_TEXTS):
+    for table in (SYNTHETIC_HISTORIES, SYNTHETIC_USERS, SYNTHETIC_ITEMS, SYNTHETIC_TEXTS, WRITTEN_TEXTS):
         found.append(store.read(table).where(is_kept).select("model_version"))
     return {r.model_version for part in found for r in part.distinct().collect()}

@@ -19,7 +19,13 @@ from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, TICKETS
-from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, SYNTHETIC_ITEMS, SYNTHETIC_USERS, WRITTEN_TEXTS
+from recsynth.tables.synthesis import (
+    SYNTHETIC_HISTORIES,
+    SYNTHETIC_ITEMS,
+    SYNTHETIC_TEXTS,
+    SYNTHETIC_USERS,
+    WRITTEN_TEXTS,
+)
 
 USER, ITEM, REVIEW = "user", "item", "review"
 
@@ -172,7 +178,7 @@ class Traces:
         path = F.concat(F.lit("_models/"), F.col("model_version")).alias("path")
         # Synthetic items have learned from the catalogue, from people the others.
         drew = (SYNTHETIC_ITEMS,) if self.kind.name == ITEM else ()
-        of_people = [read(t).where(later) for t in (SYNTHETIC_HISTORIES, SYNTHETIC_USERS, *drew)]
+        of_people = [read(t).where(later) for t in (SYNTHETIC_HISTORIES, SYNTHETIC_USERS, SYNTHETIC_TEXTS, *drew)]
         drawn = [t.select(RUN_DATE, "model_version", path) for t in (*of_people, wrote)]
         return reduce(DataFrame.union, (models, readers, *drawn)).distinct().collect()  # a few rows a night
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from pyspark.sql import Column, DataFrame, Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from recsynth.apps.text_classifier import MOST_CHARS, TextClassifier, read_classifier
+from recsynth.apps.text_classifier import TextClassifier, read_classifier
 from recsynth.memory import give_back
 from recsynth.model.folder import check_folder, use_threads
 from recsynth.stage import Night
@@ -44,12 +44,6 @@ def read_texts(texts: DataFrame, text_labels: DataFrame, best: Row, batch_size: 
     check_folder(folder)  # One clear error here, not one from each worker.
     new = labelled(unread, folder, batch_size, night.settings.inference.threads)
     return new.withColumn("model_version", F.lit(best.model_version)).select(*TEXT_LABELS.column_names)
-
-
-def readable(text: Column) -> Column:
-    """A text as the classifier reads it, white space folded and cut; null where there is no letter in it."""
-    folded = F.trim(F.regexp_replace(F.substring(text, 1, 4 * MOST_CHARS), r"[\p{Cntrl}\s]+", " "))
-    return F.when(folded.rlike(r"\p{L}"), F.substring(folded, 1, MOST_CHARS))
 
 
 def labelled(texts: DataFrame, folder: Path, batch_size: int, threads: int) -> DataFrame:

@@ -15,12 +15,13 @@ from pyspark.sql import functions as F
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
 from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_tagger
-from recsynth.apps.teaching import JUDGED_OF, STAGE, Task, Taught, is_due
+from recsynth.apps.teaching import STAGE, Task, Taught, is_due
 from recsynth.measure.spans import span_scores
 from recsynth.memory import give_back
 from recsynth.model.folder import check_folder, register, use_threads
 from recsynth.stage import Night
 from recsynth.tables.output import ITEM_LABELS
+from recsynth.texts import is_held_out
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taug
     rows = drawn.orderBy(F.xxhash64(F.lit(night.seed(FIELDS)), "content_hash"), "content_hash").limit(
         settings.max_texts
     )
-    judged = F.pmod(F.xxhash64("content_hash"), F.lit(JUDGED_OF)) == 0
+    judged = is_held_out(F.col("content_hash"))
     learn, judge = (rows.where(c).orderBy("content_hash").toPandas() for c in (~judged, judged))
     known = _known_values(learn["fields"].tolist(), settings.max_values)
     lessons = [_lesson(part, known) for part in (learn, judge)]

@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import renamed
-from recsynth.apps.classify import readable
 from recsynth.apps.tagger import Span
+from recsynth.texts import readable
 
 BRAND, CATEGORY, ANY = "brand", "category", "?"
 JOINT = ". "

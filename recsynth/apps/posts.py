@@ -5,11 +5,12 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from recsynth.apps.classify import classifier_in_use, labels_by, readable
+from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.review_sentiment import TASK as REVIEW_SENTIMENT
 from recsynth.apps.teaching import Task, one_label
 from recsynth.stage import Night
 from recsynth.tables.output import POLARITIES
+from recsynth.texts import readable
 
 SENTIMENT, TOPIC = Task("post_sentiment", required=POLARITIES), Task("post_topic")
 

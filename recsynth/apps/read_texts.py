@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
 
 from recsynth.apps.classify import classifier_in_use, read_texts
 from recsynth.apps.item_labels import CATEGORIES, labelled_items, teach_tagger
@@ -13,7 +14,7 @@ from recsynth.apps.opinions import looked_at
 from recsynth.apps.posts import SENTIMENT as POST_SENTIMENT
 from recsynth.apps.posts import TOPIC, labelled_posts, posted_lately, sentiment_reader
 from recsynth.apps.review_sentiment import TASK as SENTIMENT
-from recsynth.apps.review_sentiment import days_read, labelled_reviews, of_people, spoken_lately
+from recsynth.apps.review_sentiment import days_read, labelled_reviews, of_people, spoken_lately, stars_polarity
 from recsynth.apps.service_answers import INTENT, asked_lately, intent_task, noted_questions
 from recsynth.apps.settings import PostSettings
 from recsynth.apps.teaching import Task, teach
@@ -26,31 +27,31 @@ from recsynth.tables.ops import METRICS
 
 def teach_texts(
     reviews: DataFrame, posts: DataFrame, tickets: DataFrame, items: DataFrame, click_farms: DataFrame,
-    classifiers: DataFrame, night: Night,
+    synthetic_texts: DataFrame, classifiers: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
     """Teach a model of each kind of text whose time has come, and keep it only if it beats the one in use.
 
     Reads silver.reviews (stars are labels, but those of gold.click_farms), silver.posts (topics and sentiments that
-    were told), silver.tickets (intents that agents noted), silver.items (records are) and model.classifiers of earlier
-    nights; writes model.classifiers and ops.metrics, where the segment is the task; see `teach` and `teach_tagger`.
+    were told), silver.tickets (intents that agents noted), silver.items (records are), synthesis.synthetic_texts where
+    the gate found that they help, and model.classifiers of earlier nights; writes model.classifiers and ops.metrics,
+    where the segment is the task; see `teach` and `teach_tagger`.
     """
     apps, spark, taught = night.settings.apps, reviews.sparkSession, []
+    written = {kind: synthetic_texts.where((F.col("kind") == kind) & (F.col("training_weight") > 0))
+               for kind in ("review", "question", "opinion")}  # fmt: skip
     if apps.sentiment.enabled:
-        taught.append(
-            teach(
-                labelled_reviews(of_people(reviews, click_farms, night), night),
-                classifiers,
-                SENTIMENT,
-                apps.sentiment,
-                night,
-            )
-        )
+        said = labelled_reviews(of_people(reviews, click_farms, night), night)
+        stars = stars_polarity(F.col("label").cast("double"), apps.sentiment)
+        more = written["review"].select("text", stars.alias("label"))
+        taught.append(teach(said, classifiers, SENTIMENT, apps.sentiment, night, more))
     if apps.opinions.enabled and apps.posts.enabled:
         for label, task, settings in _told(apps.posts):
-            taught.append(teach(labelled_posts(posts, label, night), classifiers, task, settings, night))
+            more = written["opinion"].select("text", F.col("label" if label == "topic" else "sentiment").alias("label"))
+            taught.append(teach(labelled_posts(posts, label, night), classifiers, task, settings, night, more))
     if apps.service.enabled:
         task = intent_task(apps.service)
-        taught.append(teach(noted_questions(tickets, night), classifiers, task, apps.service, night))
+        more = written["question"].select("text", "label")
+        taught.append(teach(noted_questions(tickets, night), classifiers, task, apps.service, night, more))
     if apps.labels.enabled:
         taught.append(teach(labelled_items(items), classifiers, CATEGORIES, apps.labels.category, night))
         taught.append(teach_tagger(items, classifiers, night))

@@ -7,13 +7,14 @@ from datetime import timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsynth.apps.classify import classifier_in_use, labels_by, readable
+from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.teaching import Task, one_label
 from recsynth.apps.text_settings import SentimentSettings
 from recsynth.apps.word_patterns import literal, whole_words
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import POLARITIES, REVIEW_SENTIMENT, WHOLE
+from recsynth.texts import readable
 
 TASK = Task("sentiment", required=POLARITIES)
 

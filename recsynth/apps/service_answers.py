@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.answer_templates import answer_templates, best_fit, filled, with_facts
-from recsynth.apps.classify import classifier_in_use, labels_by, readable
+from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.passages import Found, Library, Passage, composed, worker_tower
 from recsynth.apps.teaching import Task, one_label
 from recsynth.apps.text_settings import ServiceSettings
@@ -21,6 +21,7 @@ from recsynth.model.towers import TextTower
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import SERVICE_ANSWERS
+from recsynth.texts import readable
 
 log = logging.getLogger(__name__)
 

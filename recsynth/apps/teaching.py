@@ -20,10 +20,11 @@ from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.model.folder import register
 from recsynth.stage import Night
+from recsynth.texts import is_held_out
 
 log = logging.getLogger(__name__)
 
-STAGE, JUDGED_OF = "teach_texts", 10
+STAGE = "teach_texts"
 WORDS, BEFORE, NEW, MAJORITY = "words_alone", "champion", "challenger", "majority"
 Figure = tuple[Any, ...]
 
@@ -59,16 +60,20 @@ def one_label(texts: DataFrame) -> DataFrame:
     return counted.groupBy("text").agg(F.max_by("label", F.struct("count", "label")).alias("label"))
 
 
-def teach(known: DataFrame, classifiers: DataFrame, task: Task, settings: TeachingSettings, night: Night) -> Taught:
+def teach(
+    known: DataFrame, classifiers: DataFrame, task: Task, settings: TeachingSettings, night: Night,
+    written: DataFrame | None = None,
+) -> Taught:  # fmt: skip
     """Teach a classifier by texts with labels, and keep it only if it beats the one in use; not before it is due.
 
-    known: (text, label), distinct texts. A tenth of them, by hash, is never learned from in any night: there
-    challenger, champion, the words alone and the most frequent class are judged by macro-F1. A label of fewer than
-    min_each texts is left out. Bound on the driver: max_texts texts to learn from, as many to judge by.
+    known: (text, label), distinct texts; written: texts that nobody wrote, to learn from besides, never to judge by. A
+    tenth of the known, by hash, is never learned from in any night: there challenger, champion, the words alone and the
+    most frequent class are judged by macro-F1. A label of fewer than min_each known texts is left out. Bound on the
+    driver: max_texts texts to learn from, as many to judge by and written ones.
     """
     if not is_due(classifiers, task.name, settings.retrain_days, night):
         return Taught([], [])
-    judged = F.pmod(F.xxhash64("text"), F.lit(JUDGED_OF)) == 0
+    judged = is_held_out(F.col("text"))
     learn, judge = (_drawn(known.where(c), settings.max_texts, night.seed(task.name)) for c in (~judged, judged))
     counts = learn["label"].value_counts()
     classes = sorted(counts.index[counts >= settings.min_each])
@@ -76,6 +81,9 @@ def teach(known: DataFrame, classifiers: DataFrame, task: Task, settings: Teachi
     if len(classes) < 2 or not set(task.required) <= set(classes) or judge.empty:
         log.info("no classifier of %s: labels with %d texts or more: %s", task.name, settings.min_each, classes)
         return Taught([], [])
+    if written is not None:
+        more = _drawn(written.where(~judged), settings.max_texts, night.seed(task.name))
+        learn = pd.concat([learn, more[more["label"].isin(classes) & ~more["text"].isin(learn["text"])]])
     texts, true = judge["text"].tolist(), judge["label"].to_numpy()
     taught = fit_classifier(
         learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(task.name, "fit")

@@ -23,10 +23,10 @@ from recsynth.apps.word_classifier import WordClassifier
 from recsynth.model.encoders import layers_of, load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
 from recsynth.model.towers import TextTower
+from recsynth.texts import MOST_CHARS
 
 log = logging.getLogger(__name__)
 WEIGHTS, WORDS = "classifier.safetensors", "words.json"
-MOST_CHARS = 4000
 
 
 class Labelled(NamedTuple):

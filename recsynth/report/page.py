@@ -26,6 +26,7 @@ from recsynth.report.sentiment import sentiment
 from recsynth.report.service import service
 from recsynth.report.synthesis import other_words, synthesis, written
 from recsynth.report.synthetic_tables import synthetic_tables
+from recsynth.report.synthetic_texts import synthetic_texts
 from recsynth.stage import Night
 from recsynth.untrusted import visible
 
@@ -53,7 +54,7 @@ def write_page(tables: Mapping[str, DataFrame], night: Night, folder: Path) -> P
         "opinions": opinions(tables), "service": service(tables, metrics),
         "demand": demand(tables, metrics), "synthesis": synthesis(tables),
         "drawn": synthetic_tables(tables, night.settings.shop_time_zone),
-        "written": written(tables), "other_words": other_words(tables),
+        "said": synthetic_texts(tables), "written": written(tables), "other_words": other_words(tables),
         "checks": checks(tables), "stages": _stages(tables),
     }  # fmt: skip
     path = folder / str(night.as_of) / "index.html"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from recsynth.section import Section
 from recsynth.synthesis.gan_settings import GanSettings
+from recsynth.synthesis.label_settings import LabelledTextSettings
 from recsynth.synthesis.table_settings import TableSettings
 from recsynth.synthesis.text_settings import AugmentSettings, TextsSettings
 
@@ -80,4 +81,7 @@ class SynthesisSettings(Section):
     gate: GateSettings = Field(default_factory=GateSettings, description="What must be reached.")
     texts: TextsSettings = Field(default_factory=TextsSettings, description="Searches written for items.")
     tables: TableSettings = Field(default_factory=TableSettings, description="Synthetic users, events and items.")
+    labelled: LabelledTextSettings = Field(
+        default_factory=LabelledTextSettings, description="Reviews, questions and opinions that nobody wrote."
+    )
     augment: AugmentSettings = Field(default_factory=AugmentSettings, description="Items in other words.")

@@ -249,6 +249,49 @@ TABLES_REPORT = Table(
     ),
 )  # fmt: skip
 
+SYNTHETIC_TEXTS = Table(
+    name="synthesis.synthetic_texts",
+    grain="one row per (kind, text): a review, a question or an opinion that nobody wrote",
+    writer="synthesise_texts",
+    key=("kind", "text"),
+    columns=(
+        column("kind", "string", "what it is", "kind in ('review', 'question', 'opinion')"),
+        column(
+            "label", "string", "that it was written for: stars of a review, intent of a question, topic of an opinion"
+        ),
+        column("sentiment", "string?", "of an opinion, as in silver.posts"),
+        column("text", "string", "as the writer's tokenizer spells it", "text <> ''"),
+        column("generator", "string", "`writer`"),
+        column("draws", "int", "how many of the label's draws said it", "draws >= 1"),
+        column("model_version", "string", "the writer's folder below _models"),
+        column("taught", "date", "as-of date of the night that taught the writer"),
+        column("seed", "bigint", "with label, sentiment and model_version it decides the row"),
+        column("source_version", "bigint", "Delta version of silver.reviews, tickets or posts that was learned from"),
+        column(
+            "verdict", "string", "of the kind as a whole: failed data are not used", "verdict in ('passed', 'failed')"
+        ),
+        column(
+            "training_weight",
+            "double",
+            "1: `teach_texts` learns from it beside people's texts; 0: not learned from, failed or no help",
+            "training_weight >= 0 and (training_weight = 0 or verdict = 'passed')",
+        ),
+    ),
+)
+
+TEXTS_REPORT = Table(
+    name="synthesis.texts_report",
+    grain="one row per (kind of text, generator, metric): what the gate found of synthetic texts",
+    writer="synthesise_texts",
+    key=("kind_of_text", "generator", "metric"),
+    columns=(
+        column("kind_of_text", "string", "review, question or opinion"),
+        column("generator", "string", "`writer`, or the control: `writer_shuffled`, the labels dealt anew"),
+        column("metric", "string", "such as transfer; meanings: recsynth/synthesis/label_judge.py"),
+        *(c for c in SYNTHESIS_REPORT.columns if c.name not in ("generator", "metric")),
+    ),
+)
+
 TABLES = (
     SYNTHETIC_HISTORIES,
     SYNTHETIC_INTERACTIONS,
@@ -260,4 +303,6 @@ TABLES = (
     SYNTHETIC_EVENTS,
     SYNTHETIC_ITEMS,
     TABLES_REPORT,
+    SYNTHETIC_TEXTS,
+    TEXTS_REPORT,
 )

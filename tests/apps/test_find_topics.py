@@ -19,6 +19,7 @@ from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import FOUND_TOPICS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_TEXTS
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -60,7 +61,8 @@ def read(spark: SparkSession) -> dict[str, Any]:
     said, empty = posts(spark, on).persist(), none(spark)
     before = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     farms = table(spark, CLICK_FARMS, [])
-    taught = teach_texts(posts=said, click_farms=farms, classifiers=before, night=on, **empty)
+    written = table(spark, SYNTHETIC_TEXTS, [])
+    taught = teach_texts(posts=said, click_farms=farms, synthetic_texts=written, classifiers=before, night=on, **empty)
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     unread = table(spark, TEXT_LABELS, [])
     labels = label_texts(posts=said, classifiers=classifiers, text_labels=unread, night=on, **empty).persist()

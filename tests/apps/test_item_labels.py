@@ -24,6 +24,7 @@ from recsynth.tables.gold import CLICK_FARMS, TITLE_TRIGGERS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.output import ITEM_LABELS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_TEXTS
 from tests.rows import events, item_record, item_records, night, table
 
 AS_OF = date(2024, 6, 1)
@@ -69,7 +70,8 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     on, items = at(tmp_path_factory.mktemp("lake")), shop_items(spark).persist()
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     said, posted, asked = (table(spark, t, []) for t in (REVIEWS, POSTS, TICKETS))
-    taught = teach_texts(said, posted, asked, items, table(spark, CLICK_FARMS, []), none, on)
+    farms, written = (table(spark, t, []) for t in (CLICK_FARMS, SYNTHETIC_TEXTS))
+    taught = teach_texts(said, posted, asked, items, farms, written, none, on)
     models = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     texts = label_texts(said, posted, asked, items, models, table(spark, TEXT_LABELS, []), on).persist()
     found = item_labels(items, models, texts, no_nights(spark), on).persist()

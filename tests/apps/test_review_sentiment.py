@@ -18,6 +18,7 @@ from recsynth.stage import Frames, Night
 from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import ITEMS, POSTS, REVIEWS, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_TEXTS
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -48,7 +49,8 @@ def taught_by(spark: SparkSession, each: int = 60) -> DataFrame:
 
 
 def taught(spark: SparkSession, said: DataFrame, before: DataFrame, at_night: Night) -> Frames:
-    return teach_texts(said, *(table(spark, t, []) for t in (POSTS, TICKETS, ITEMS, CLICK_FARMS)), before, at_night)
+    none = (POSTS, TICKETS, ITEMS, CLICK_FARMS, SYNTHETIC_TEXTS)
+    return teach_texts(said, *(table(spark, t, []) for t in none), before, at_night)
 
 
 def with_date(spark: SparkSession, rows: Sequence[Row] = (), made: date = AS_OF) -> DataFrame:

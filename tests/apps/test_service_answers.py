@@ -27,6 +27,8 @@ from recsynth.stage import Night
 from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.silver import EVENTS, ITEMS, POLICIES, POSTS, REVIEWS, TICKETS
+from recsynth.tables.synthesis import SYNTHETIC_TEXTS
+from recsynth.texts import is_held_out
 from tests.rows import events, night, table
 
 AS_OF = date(2024, 6, 1)
@@ -125,7 +127,12 @@ def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[
     on, tickets, nothing = at(tmp_path_factory.mktemp("lake")), conversations(spark), table(spark, REVIEWS, [])
     none = table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
     taught = teach_texts(
-        nothing, table(spark, POSTS, []), tickets, table(spark, ITEMS, []), table(spark, CLICK_FARMS, []), none, on
+        nothing,
+        table(spark, POSTS, []),
+        tickets,
+        *(table(spark, t, []) for t in (ITEMS, CLICK_FARMS, SYNTHETIC_TEXTS)),
+        none,
+        on,
     )
     classifiers = taught["classifiers"].withColumn("run_date", F.lit(AS_OF)).persist()
     labels = label_texts(
@@ -164,6 +171,29 @@ def test_the_classifier_is_taught_by_agents_and_judged_on_what_none_learns_from(
     assert {r.segment for r in made["taught"]} == {"intent"}
     assert figures["accuracy", "challenger"] > 0.9
     assert figures["in_scope_accuracy", "challenger"] > 0.5
+
+
+def test_written_questions_are_learned_from_by_their_weight_and_never_judged_by(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    on, none = at(tmp_path), table(spark, CLASSIFIERS, []).withColumn("run_date", F.lit(AS_OF))
+    nothing = [table(spark, t, []) for t in (REVIEWS, POSTS, ITEMS, CLICK_FARMS)]
+
+    def taught(*written: dict[str, Any]) -> tuple[int, float]:
+        reviews, posts, items, farms = nothing
+        rows = table(spark, SYNTHETIC_TEXTS, [{"kind": "question", "verdict": "passed", **row} for row in written])
+        found = teach_texts(reviews, posts, conversations(spark), items, farms, rows, none, on)
+        (count,) = found["metrics"].where("metric = 'accuracy' and model = 'challenger'").collect()
+        return found["classifiers"].collect()[0].texts, count.count
+
+    texts, judged = taught()
+    more = [{"label": "size", "text": f"how big are they {n}", "training_weight": 1.0} for n in range(20)]
+    weightless = {"label": "size", "text": "how wide is it", "training_weight": 0.0}
+    strange = {"label": "of no agent", "text": "who are you", "training_weight": 1.0}
+    review = {"label": "size", "text": "too big", "training_weight": 1.0, "kind": "review"}
+    held = spark.createDataFrame([(r["text"],) for r in more], "text string").where(is_held_out(F.col("text"))).count()
+    assert 0 < held < 20
+    assert taught(*more, weightless, strange, review) == (texts + 20 - held, judged)
 
 
 def test_a_text_is_read_once(made: dict[str, Any]) -> None:

@@ -364,6 +364,44 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             ("items", "gan", "shapes", 0.9182, 0.9283, 0.8819, True),
         )
     ],
+    "synthetic_texts": [
+        {
+            "kind": "question",
+            "label": "where_is_it",
+            "sentiment": None,
+            "text": f"where {SCRIPT}",
+            "draws": 2,
+            "verdict": "passed",
+            "training_weight": 1.0,
+        },
+        {
+            "kind": "opinion",
+            "label": "app",
+            "sentiment": "negative",
+            "text": "it crashes",
+            "draws": 1,
+            "verdict": "failed",
+            "training_weight": 0.0,
+        },
+    ],
+    "texts_report": [
+        {
+            "kind_of_text": k,
+            "generator": g,
+            "metric": m,
+            "kind": "utility",
+            "value": v,
+            "reference": r,
+            "threshold": b,
+            "passed": p,
+            "reason": None,
+        }
+        for k, g, m, v, r, b, p in (
+            ("question", "writer", "transfer", 0.8765, 0.9123, 0.8210, True),
+            ("question", "writer_shuffled", "transfer", 0.1357, 0.9123, 0.8210, False),
+            ("opinion", "writer", "transfer", 0.2468, 0.7531, 0.6777, False),
+        )
+    ],
     "augmented_texts": [
         {"item_id": "x", "generator": "typos", "text": f"mgu {SCRIPT}", "verdict": "passed", "training_weight": 0.5}
     ],
@@ -431,6 +469,17 @@ def test_synthetic_tables_are_shown_with_a_verdict_each_and_their_figures_by_tab
     assert "12.34 EUR colour: " in said
     assert page.count("When they come") == page.count("What they do") == 1
     assert "No synthetic tables were made tonight." in text(empty)
+
+
+def test_synthetic_texts_are_shown_with_a_verdict_a_kind_and_what_was_learned_from(page: str, empty: str) -> None:
+    said = text(page)
+    assert "1 opinion texts: failed , 1 question texts: passed (missed: opinion transfer)." in said
+    assert "The classifiers learned from: question texts." in said
+    assert "transfer utility 0.8765 0.1357 missed 0.9123 0.8210" in said
+    assert "opinion app negative it crashes" in said
+    assert f"question where is it where {SCRIPT}" in said
+    assert page.count("Questions beside people") == 1
+    assert "No texts were written tonight." in text(empty)
 
 
 def test_written_searches_are_shown_with_their_verdict_beside_what_people_typed(page: str, empty: str) -> None:
@@ -563,10 +612,10 @@ def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: 
 
 
 def test_every_plot_is_there_as_svg(page: str) -> None:
-    # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, the loss, NDCG of
-    # one view, probabilities, the ranker's gains, chances and whether they were true, customers by segment, reviews by
-    # week, texts and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 26
+    # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, two kinds of texts, the
+    # loss, NDCG of one view, probabilities, the ranker's gains, chances and whether they were true, customers by
+    # segment, reviews by week, texts and demand by day, questions by intent, gaps of records, the stages.
+    assert page.count("<svg") == page.count("</svg>") == 28
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

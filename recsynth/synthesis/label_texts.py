@@ -1,0 +1,178 @@
+"""People's texts that have a label, halved into those learned from and those held out, and a writer taught by them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import reduce
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from recsynth.memory import give_back
+from recsynth.model.folder import read_card, register, use_threads
+from recsynth.seeds import sub_seed
+from recsynth.stage import Night
+from recsynth.synthesis.label_settings import LabelledTextSettings
+from recsynth.synthesis.plain_vectors import plain_encoder
+from recsynth.synthesis.queries import words_of
+from recsynth.synthesis.writer import Example, fit_writer, read_writer, tower_of, write_writer
+from recsynth.texts import is_held_out, readable
+
+log = logging.getLogger(__name__)
+
+REVIEW, QUESTION, OPINION = "review", "question", "opinion"
+SOURCES = {REVIEW: "silver.reviews", QUESTION: "silver.tickets", OPINION: "silver.posts"}
+LEARN, HELD, MADE = "learn", "held", "made"
+DRAWN = "kind string, label string, sentiment string, text string, draws int"
+_TEXT = ("kind", "label", "sentiment", "text")
+# As `words_of` tells words apart, in Java's regular expressions.
+_WORD = r"[\x{3040}-\x{30ff}\x{3400}-\x{9fff}]|[\p{L}\p{N}_&&[^\x{3040}-\x{30ff}\x{3400}-\x{9fff}]]+"
+
+
+class Source(NamedTuple):
+    """Who writes texts of a kind: the version of a writer below _models, and the as-of date of who taught it."""
+
+    version: str
+    taught: date
+
+
+def told_texts(reviews: DataFrame, tickets: DataFrame, posts: DataFrame, night: Night) -> DataFrame:
+    """Rows (kind, label, sentiment, text, person) of texts whose label was known before the as-of date.
+
+    Whoever is not known is a person of their own with each text. sentiment: of opinions alone.
+    """
+
+    def of(kind: str, rows: DataFrame, text: str, label: Column, said_at: str | None, sentiment: Column) -> DataFrame:
+        known = rows if said_at is None else rows.where(F.coalesce(said_at, "ts") < F.lit(night.cutoff))
+        return known.select(
+            F.lit(kind).alias("kind"), label.alias("label"), sentiment.alias("sentiment"),
+            readable(F.col(text)).alias("text"), F.col("user_id").alias("person"),
+        )  # fmt: skip
+
+    none = F.lit(None).cast("string")
+    # What one writes of an item has the stars that one gave it that day.
+    one = Window.partitionBy("user_id", "item_id", F.to_date(F.from_utc_timestamp("ts", night.settings.shop_time_zone)))
+    given = F.max_by("rating", F.when(F.col("rating").isNotNull(), F.struct("ts", "event_id"))).over(one)
+    rated = reviews.withColumn("stars", F.coalesce("rating", given))
+    parts = (
+        of(REVIEW, rated, "text", F.round("stars").cast("int").cast("string"), None, none),
+        of(QUESTION, tickets, "question", F.col("intent"), "answered_at", none),
+        of(OPINION, posts, "text", F.col("topic"), "labelled_at", F.col("sentiment")),
+    )
+    every = reduce(DataFrame.unionByName, parts).where("text is not null and trim(label) <> ''")
+    nobody = F.concat(F.lit("\0"), F.sha2("text", 256))
+    return every.where("kind <> 'opinion' or sentiment is not null").withColumn("person", F.coalesce("person", nobody))
+
+
+def split_texts(told: DataFrame, settings: LabelledTextSettings, seed: int) -> DataFrame:
+    """Distinct texts with `side`, learn or held, of the labels with enough of them; at most max_texts of a side.
+
+    A text under two labels has the more frequent, then the later word. Bound: max_texts rows a kind and side.
+    """
+    once = told.groupBy(*_TEXT).agg(F.count("*").alias("times"), F.min("person").alias("person"))
+    labelled = F.max_by(F.struct("label", "sentiment", "person"), F.struct("times", "label", "sentiment"))
+    texts = once.groupBy("kind", "text").agg(labelled.alias("of")).select("kind", "text", "of.*")
+    sided = texts.withColumn("side", F.when(is_held_out(F.col("text")), F.lit(HELD)).otherwise(F.lit(LEARN)))
+    counted = (
+        sided.where(F.col("side") == LEARN).groupBy("kind", "label", "sentiment").count()
+        .where(F.col("count") >= settings.min_each).orderBy(F.desc("count"), "label", "sentiment")
+        .limit(settings.max_labels)
+    )  # fmt: skip
+    same = [sided["kind"] == counted["kind"], sided["label"] == counted["label"],
+            sided["sentiment"].eqNullSafe(counted["sentiment"])]  # fmt: skip
+    kept = sided.join(F.broadcast(counted), same, "left_semi")
+    parts = [
+        kept.where(F.col("side") == side).orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(settings.max_texts)
+        for side in (LEARN, HELD)
+    ]
+    return parts[0].unionByName(parts[1])
+
+
+def rare_texts(told: DataFrame, settings: LabelledTextSettings) -> DataFrame:
+    """Rows (plain): texts, as `plain` gives them, that fewer than least_users people wrote."""
+    counted = told.groupBy(plain(F.col("text")).alias("plain")).agg(F.count_distinct("person").alias("users"))
+    return counted.where(F.col("users") < settings.least_users).select("plain")
+
+
+def plain(text: Column) -> Column:
+    """A text's words alone, in lower case."""
+    return F.array_join(F.regexp_extract_all(F.lower(text), F.lit(_WORD), F.lit(0)), " ")
+
+
+def known_words(told: DataFrame, settings: LabelledTextSettings) -> list[str]:
+    """Words that least_users people said, ascending. Bound on the driver: max_words, those of the most people."""
+    word = F.explode(F.split(plain(F.col("text")), " "))
+    said = told.select("person", word.alias("word")).groupBy("word").agg(F.count_distinct("person").alias("users"))
+    often = said.where(F.col("users") >= settings.least_users).orderBy(F.desc("users"), "word")
+    return sorted(r.word for r in often.limit(settings.max_words).collect() if r.word)
+
+
+def in_use(before: DataFrame, night: Night) -> Source | None:
+    """Who wrote the texts of a kind last, unless it is time for another; before: rows of the newest night before."""
+    last = before.select("model_version", "taught").first()
+    settings = night.settings.synthesis.labelled
+    if last is None or night.as_of - last.taught >= timedelta(days=settings.retrain_days):
+        return None
+    return Source(last.model_version, last.taught) if (night.models / last.model_version).is_dir() else None
+
+
+def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) -> Source:
+    """Teach a writer by texts (label, sentiment, text) of a kind. Bound on the driver: max_texts, max_words."""
+    settings, seed = night.settings.synthesis.labelled, night.seed("labelled", kind)
+    texts = learn.orderBy("text").toPandas()  # bound: max_texts
+    tower = tower_of(*plain_encoder(night))
+    lengths = [len(ids) for ids in tower.tokenizer(texts["text"].tolist(), add_special_tokens=False)["input_ids"]]
+    fits = texts[[n < settings.writer.most_tokens for n in lengths]]
+    log.info("%s texts: %d of %d are short enough to be learned from", kind, len(fits), len(texts))
+    rows = (fits if len(fits) else texts)[["label", "sentiment", "text"]].itertuples(index=False)
+    examples = [Example(condition(kind, label, sentiment), text) for label, sentiment, text in rows]
+    writer = fit_writer(examples, tower, settings.writer, seed)
+    card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
+            "max_tokens": tower.max_tokens, "words": words, "seed": seed}  # fmt: skip
+    made = night.work / f"{kind}s"
+    version = register(f"{kind}s", lambda folder: write_writer(writer, folder, card), made, night.models)
+    del tower
+    give_back()
+    return Source(version, night.as_of)
+
+
+def condition(kind: str, label: str, sentiment: str | None) -> str:
+    """What the language model reads before a text of a label is written.
+
+    >>> condition("opinion", "late_delivery", "negative")
+    'opinion late delivery negative'
+    """
+    return " ".join(part.replace("_", " ") for part in (kind, label, sentiment) if part)
+
+
+def draw(labels: DataFrame, version: str, seed: int, night: Night) -> DataFrame:
+    """Rows DRAWN of texts for rows (kind, label, sentiment); a label's depend on the seed and its words alone."""
+    settings, threads = night.settings.synthesis.labelled, night.settings.inference.threads
+    folder = str(night.models / version)
+
+    def write(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        use_threads(threads)
+        writer, known = read_writer(Path(folder)), frozenset(read_card(Path(folder))["words"])
+        for batch in batches:
+            rows = []
+            for kind, label, sentiment in batch[["kind", "label", "sentiment"]].itertuples(index=False):
+                asked = condition(kind, label, sentiment)
+                drawn = writer.write(writer.read([asked])[0], settings.draws, sub_seed(seed, asked))
+                counts = pd.Series([t for t in drawn if _is_said(t, known)], dtype=object).value_counts()
+                rows += [(kind, label, sentiment, text, int(n)) for text, n in counts.items()]
+            yield pd.DataFrame(rows, columns=["kind", "label", "sentiment", "text", "draws"])
+        del writer
+        give_back()
+
+    spread = labels.repartition(labels.sparkSession.sparkContext.defaultParallelism, "label")
+    return spread.select("kind", "label", "sentiment").mapInPandas(write, DRAWN)
+
+
+def _is_said(text: str, known: frozenset[str]) -> bool:
+    words = words_of(text)
+    return bool(words) and all(word in known for word in words)
