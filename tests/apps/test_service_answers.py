@@ -184,7 +184,7 @@ def test_written_questions_are_learned_from_by_their_weight_and_never_judged_by(
         rows = table(spark, SYNTHETIC_TEXTS, [{"kind": "question", "verdict": "passed", **row} for row in written])
         found = teach_texts(reviews, posts, conversations(spark), items, farms, rows, none, on)
         (count,) = found["metrics"].where("metric = 'accuracy' and model = 'challenger'").collect()
-        return found["classifiers"].collect()[0].texts, count.count
+        return found["classifiers"].collect()[0].texts, count["count"]
 
     texts, judged = taught()
     more = [{"label": "size", "text": f"how big are they {n}", "training_weight": 1.0} for n in range(20)]
