@@ -83,7 +83,7 @@ ROWS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 EMPTY = (
     "gold.histories", "gold.query_items", "synthesis.synthetic_queries", "synthesis.synthetic_events",
-    "rank.candidates", "rank.features", "model.models",
+    "synthesis.synthetic_texts", "rank.candidates", "rank.features", "model.models",
 )  # fmt: skip
 
 

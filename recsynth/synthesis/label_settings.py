@@ -14,8 +14,10 @@ class LabelWriterSettings(WriterSettings):
     """The decoder that writes a text of a label."""
 
     steps: int = Field(300, ge=1, description="Steps of its training.")
-    batch_size: int = Field(32, ge=1, description="Examples in a step.")
-    most_tokens: int = Field(48, ge=2, description="Tokens of a text, its end included; longer ones teach nothing.")
+    batch_size: int = Field(16, ge=1, description="Examples in a step.")
+    most_tokens: int = Field(
+        64, ge=2, description="Tokens of a text, its end included; of a longer one the first sentences teach."
+    )
 
 
 class LabelGateSettings(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import reduce
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 
 from recsynth.memory import give_back
 from recsynth.model.folder import read_card, register, use_threads
+from recsynth.model.towers import TextTower
 from recsynth.seeds import sub_seed
 from recsynth.stage import Night
 from recsynth.synthesis.label_settings import LabelledTextSettings
@@ -32,6 +34,9 @@ DRAWN = "kind string, label string, sentiment string, text string, draws int"
 _TEXT = ("kind", "label", "sentiment", "text")
 # As `words_of` tells words apart, in Java's regular expressions.
 _WORD = r"[\x{3040}-\x{30ff}\x{3400}-\x{9fff}]|[\p{L}\p{N}_&&[^\x{3040}-\x{30ff}\x{3400}-\x{9fff}]]+"
+
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
 
 class Source(NamedTuple):
@@ -121,16 +126,21 @@ def in_use(before: DataFrame, night: Night) -> Source | None:
     return Source(last.model_version, last.taught) if (night.models / last.model_version).is_dir() else None
 
 
-def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) -> Source:
-    """Teach a writer by texts (label, sentiment, text) of a kind. Bound on the driver: max_texts, max_words."""
+def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) -> Source | None:
+    """Teach a writer by texts (label, sentiment, text) of a kind; None where none is short enough.
+
+    Of a long text the first sentences that fit are learned from. Bound on the driver: max_texts, max_words.
+    """
     settings, seed = night.settings.synthesis.labelled, night.seed("labelled", kind)
     texts = learn.orderBy("text").toPandas()  # bound: max_texts
     tower = tower_of(*plain_encoder(night))
-    lengths = [len(ids) for ids in tower.tokenizer(texts["text"].tolist(), add_special_tokens=False)["input_ids"]]
-    fits = texts[[n < settings.writer.most_tokens for n in lengths]]
-    log.info("%s texts: %d of %d are short enough to be learned from", kind, len(fits), len(texts))
-    rows = (fits if len(fits) else texts)[["label", "sentiment", "text"]].itertuples(index=False)
-    examples = [Example(condition(kind, label, sentiment), text) for label, sentiment, text in rows]
+    rows = texts[["label", "sentiment", "text"]].itertuples(index=False)
+    cut = [(condition(kind, label, sentiment), _beginning(text, tower, settings.writer.most_tokens - 1))
+           for label, sentiment, text in rows]  # fmt: skip
+    examples = [Example(source, text) for source, text in cut if text]
+    log.info("%s texts: %d of %d have a beginning that is short enough to learn from", kind, len(examples), len(texts))
+    if not examples:
+        return None
     writer = fit_writer(examples, tower, settings.writer, seed)
     card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
             "max_tokens": tower.max_tokens, "words": words, "seed": seed}  # fmt: skip
@@ -139,6 +149,17 @@ def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) ->
     del tower
     give_back()
     return Source(version, night.as_of)
+
+
+def _beginning(text: str, tower: TextTower, most_tokens: int) -> str:
+    """The first sentences of a text that have so many tokens together; none where the first has more."""
+    kept = ""
+    for sentence in _SENTENCE.split(text):
+        longer = f"{kept} {sentence}".strip()
+        if len(tower.tokenizer(longer, add_special_tokens=False)["input_ids"]) > most_tokens:
+            break
+        kept = longer
+    return kept
 
 
 def condition(kind: str, label: str, sentiment: str | None) -> str:

@@ -48,6 +48,7 @@ RULES = Rules(
     },
     ("label_kept", "length", "words", "distinct_2", "transfer"),
 )
+_WRITTEN = ("kind", "label", "sentiment", "text", "draws", "model_version", "taught", "seed", "source_version")
 _SIDED = ("kind", "side", "condition", "text", "person")
 
 
@@ -70,49 +71,57 @@ def synthesise_texts(
         before = synthetic_texts.where(F.col(RUN_DATE) == F.lit(newest))
         sides = split_texts(every, settings.labelled, night.seed("labelled")).persist()
         counted = {(r.kind, r.side): r["count"] for r in sides.groupBy("kind", "side").count().collect()}
+        told = {r.kind: r["count"] for r in every.groupBy("kind").count().collect()}  # bound: three
         for kind in settings.labelled.kinds:
+            if kind not in told:
+                continue  # of a kind that the shop does not have, nothing is missed
             found = [counted.get((kind, side), 0) for side in (LEARN, HELD)]
-            if min(found) == 0:
-                report += _reasons(kind, every, found, settings.labelled)
-                continue
             own, own_sides, own_before = (rows.where(F.col("kind") == kind) for rows in (every, sides, before))
-            made, of_kind = _written(kind, own, own_sides, own_before, night)
+            batch = _batch(kind, own, own_sides, own_before, night) if min(found) else None
+            if batch is None:
+                report.append(_reason(kind, told[kind], found, settings.labelled))
+                continue
+            made, of_kind = _with_verdict(kind, batch, own, own_sides, night)
             written, report = written.unionByName(made), report + of_kind
     return {"synthetic_texts": written, "texts_report": spark.createDataFrame(report, TEXTS_REPORT.schema)}
 
 
-def _written(
-    kind: str, every: DataFrame, sides: DataFrame, before: DataFrame, night: Night
+def _batch(kind: str, every: DataFrame, sides: DataFrame, before: DataFrame, night: Night) -> DataFrame | None:
+    """The texts of a kind before their verdict: those of the night before, or of a writer taught tonight."""
+    settings, learn = night.settings.synthesis.labelled, sides.where(F.col("side") == LEARN)
+    if in_use(before, night) is not None:
+        return before.select(*_WRITTEN)
+    source = teach_writer(kind, learn, known_words(every, settings), night)
+    if source is None:
+        return None
+    seed, version = night.seed("labelled", kind), night.data_versions.get(SOURCES[kind], 0)
+    labels = learn.select("kind", "label", "sentiment").distinct()
+    # One text under two labels would be a label that is wrong: it goes to the one that it was drawn of more often.
+    order = F.struct("draws", "label", "sentiment")
+    drawn = draw(labels, source.version, seed, night).groupBy("kind", "text").agg(F.max(order).alias("of"))
+    kept = _kept(drawn.select("kind", "text", "of.*"), learn, settings)
+    return kept.withColumns({
+        "model_version": F.lit(source.version), "taught": F.lit(source.taught), "seed": F.lit(seed).cast("bigint"),
+        "source_version": F.lit(version).cast("bigint"),
+    }).select(*_WRITTEN)  # fmt: skip
+
+
+def _with_verdict(
+    kind: str, batch: DataFrame, every: DataFrame, sides: DataFrame, night: Night
 ) -> tuple[DataFrame, list[tuple[object, ...]]]:
     """Rows of synthetic_texts and of texts_report of one kind."""
-    settings, learn = night.settings.synthesis.labelled, sides.where(F.col("side") == LEARN)
-    source = in_use(before, night)
-    if source is None:
-        source = teach_writer(kind, learn, known_words(every, settings), night)
-        seed = night.seed("labelled", kind)
-        labels = learn.select("kind", "label", "sentiment").distinct()
-        # One text under two labels would be a label that is wrong: it goes to the one that it was drawn of more often.
-        order = F.struct("draws", "label", "sentiment")
-        drawn = draw(labels, source.version, seed, night).groupBy("kind", "text").agg(F.max(order).alias("of"))
-        version = night.data_versions.get(SOURCES[kind], 0)
-        drawn = _kept(drawn.select("kind", "text", "of.*"), learn, settings).withColumns({
-            "seed": F.lit(seed).cast("bigint"), "source_version": F.lit(version).cast("bigint"),
-        })  # fmt: skip
-    else:
-        drawn = before.select("kind", "text", "draws", "label", "sentiment", "seed", "source_version")
-    words = drawn.withColumn("plain", plain(F.col("text"))).persist()
+    settings = night.settings.synthesis.labelled
+    words = batch.withColumn("plain", plain(F.col("text"))).persist()
     rare = rare_texts(every, settings)
     made = words.join(rare, on="plain", how="left_anti").drop("plain").persist()
     figures = _judged(kind, made, sides, settings, night.seed("labelled", "judge"))
     copies = float(words.join(rare, on="plain", how="left_semi").count())
     copied = pd.DataFrame([(WRITER, "copies", copies)], columns=figures.columns)
-    figures = pd.concat([figures, copied], ignore_index=True)
-    report = report_rows(figures, settings.gate, RULES)
+    report = report_rows(pd.concat([figures, copied], ignore_index=True), settings.gate, RULES)
     verdict, weight = judgement(report, WRITER, "share")
     log.info("%s texts: %s; %s", kind, verdict, ", ".join(f"{r[1]} {r[3]}" for r in report if r[0] == WRITER))
     rows = made.withColumns({
-        "generator": F.lit(WRITER), "model_version": F.lit(source.version), "taught": F.lit(source.taught),
-        "verdict": F.lit(verdict), "training_weight": F.lit(weight),
+        "generator": F.lit(WRITER), "verdict": F.lit(verdict), "training_weight": F.lit(weight),
     })  # fmt: skip
     return rows.select(*SYNTHETIC_TEXTS.column_names), [(kind, *row) for row in report]
 
@@ -166,13 +175,10 @@ def _judge(least_users: int, seed: int) -> Callable[[pd.DataFrame], pd.DataFrame
     return judge
 
 
-def _reasons(kind: str, every: DataFrame, found: list[int], settings: LabelledTextSettings) -> list[tuple[object, ...]]:
-    """Why no text of a kind was written; nothing of a kind that the shop does not have."""
-    texts = every.where(F.col("kind") == kind).count()
-    if not texts:
-        return []
+def _reason(kind: str, told: int, found: list[int], settings: LabelledTextSettings) -> tuple[object, ...]:
+    """Why no text of a kind was written, as a row of texts_report."""
     reason = (
-        f"expected labels with {settings.min_each} texts to learn from and one to judge by, found {found[0]} and "
-        f"{found[1]} of {texts} {kind} texts"
+        f"expected labels with {settings.min_each} {kind} texts to learn from, some that begin with a sentence of fewer "
+        f"than {settings.writer.most_tokens} tokens, and one to judge by, found {found[0]} and {found[1]} of {told}"
     )
-    return [(kind, WRITER, "examples", "input", float(found[0]), None, float(settings.min_each), False, reason)]
+    return (kind, WRITER, "examples", "input", float(found[0]), None, float(settings.min_each), False, reason)

@@ -163,7 +163,7 @@ def test_too_few_texts_are_a_reason_and_none_at_all_is_silence(
 ) -> None:
     few = figures["opinion", "writer", "examples"]
     assert few.passed is False
-    assert "expected labels with 10 texts to learn from" in few.reason
+    assert "expected labels with 10 opinion texts to learn from" in few.reason
     nothing = {name: frame.limit(0) for name, frame in inputs.items()}
     assert all(frame.isEmpty() for frame in synthesise_texts(**nothing, night=at(tmp_path / "a")).values())
     off = at(tmp_path / "b", enabled=False)
