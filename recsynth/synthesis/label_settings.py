@@ -13,7 +13,7 @@ from recsynth.synthesis.text_settings import WriterSettings
 class LabelWriterSettings(WriterSettings):
     """The decoder that writes a text of a label."""
 
-    steps: int = Field(300, ge=1, description="Steps of its training.")
+    steps: int = Field(1_000, ge=1, description="Steps of its training.")
     batch_size: int = Field(16, ge=1, description="Examples in a step.")
     most_tokens: int = Field(
         64, ge=2, description="Tokens of a text, its end included; of a longer one the first sentences teach."

@@ -178,7 +178,7 @@ def _judge(least_users: int, seed: int) -> Callable[[pd.DataFrame], pd.DataFrame
 def _reason(kind: str, told: int, found: list[int], settings: LabelledTextSettings) -> tuple[object, ...]:
     """Why no text of a kind was written, as a row of texts_report."""
     reason = (
-        f"expected labels with {settings.min_each} {kind} texts to learn from, some that begin with a sentence of fewer "
-        f"than {settings.writer.most_tokens} tokens, and one to judge by, found {found[0]} and {found[1]} of {told}"
+        f"expected labels with {settings.min_each} {kind} texts to learn from, some that begin with a sentence of fewer"
+        f" than {settings.writer.most_tokens} tokens, and one to judge by, found {found[0]} and {found[1]} of {told}"
     )
     return (kind, WRITER, "examples", "input", float(found[0]), None, float(settings.min_each), False, reason)
