@@ -13,7 +13,7 @@ from recsynth.synthesis.text_settings import WriterSettings
 class LabelWriterSettings(WriterSettings):
     """The decoder that writes a text of a label."""
 
-    steps: int = Field(1_000, ge=1, description="Steps of its training.")
+    steps: int = Field(1_000, ge=1, description="Steps of its training, at most.")
     batch_size: int = Field(16, ge=1, description="Examples in a step.")
     most_tokens: int = Field(
         64, ge=2, description="Tokens of a text, its end included; of a longer one the first sentences teach."
@@ -60,6 +60,9 @@ class LabelledTextSettings(Section):
     )
     max_words: int = Field(20_000, ge=1, description="Words that may be written, those of the most people.")
     retrain_days: int = Field(7, ge=1, description="Days until a writer is taught again.")
+    passes: float = Field(
+        6.0, gt=0, description="Passes over the texts after which a writer's training ends: more, and it repeats them."
+    )
     draws: int = Field(40, ge=1, description="Texts drawn of a label.")
     kept: int = Field(
         20,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -141,8 +142,11 @@ def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) ->
     log.info("%s texts: %d of %d have a beginning that is short enough to learn from", kind, len(examples), len(texts))
     if not examples:
         return None
-    writer = fit_writer(examples, tower, settings.writer, seed)
-    card = {"settings": settings.writer.model_dump(mode="json"), "encoder": night.settings.training.encoder,
+    # What a decoder reads too often it says again word for word; all of that would be set aside.
+    steps = min(settings.writer.steps, math.ceil(settings.passes * len(examples) / settings.writer.batch_size))
+    how = settings.writer.model_copy(update={"steps": steps})
+    writer = fit_writer(examples, tower, how, seed)
+    card = {"settings": how.model_dump(mode="json"), "encoder": night.settings.training.encoder,
             "max_tokens": tower.max_tokens, "words": words, "seed": seed}  # fmt: skip
     made = night.work / f"{kind}s"
     version = register(f"{kind}s", lambda folder: write_writer(writer, folder, card), made, night.models)

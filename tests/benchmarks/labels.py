@@ -79,7 +79,7 @@ def _defaults() -> list[str]:
     """What conf/tiny.toml has in a smaller size, as it is by default."""
     default = Settings().synthesis.labelled
     writer = [f"writer.{key}={value}" for key, value in default.writer.model_dump().items()]
-    own = [f"{key}={getattr(default, key)}" for key in ("least_users", "min_each", "draws")]
+    own = [f"{key}={getattr(default, key)}" for key in ("least_users", "min_each", "draws", "passes")]
     return [f"synthesis.labelled.{change}" for change in (*own, *writer)]
 
 

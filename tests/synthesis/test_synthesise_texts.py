@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.rows import night, table
 
 AS_OF = date(2024, 5, 1)
 WRITER = {"layers": 1, "steps": 120, "learning_rate": 3e-3, "batch_size": 16, "most_tokens": 8}
-LABELLED = {"least_users": 2, "min_each": 10, "draws": 12, "kept": 6, "writer": WRITER}
+LABELLED = {"least_users": 2, "min_each": 10, "draws": 12, "kept": 6, "passes": 30, "writer": WRITER}
 # A label's name is a word of the tiny encoder's: what is read decides what is written.
 SAID = {"red": "gold {}", "blue": "{} green"}
 
@@ -141,6 +142,20 @@ def test_the_writer_learns_from_no_text_that_judges(
     assert held
     assert learned
     assert held.isdisjoint(learned)
+
+
+def test_few_texts_are_read_a_few_times_alone(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: dict[int, int] = {}
+    fit = label_texts.fit_writer
+
+    def noted(examples: Any, tower: Any, settings: Any, seed: int) -> Any:
+        steps[len(examples)] = settings.steps
+        return fit(examples, tower, settings, seed)
+
+    monkeypatch.setattr(label_texts, "fit_writer", noted)
+    synthesise_texts(**inputs, night=at(tmp_path / "lake", kinds=["question"], passes=0.5))
+    ((texts, taken),) = steps.items()
+    assert taken == math.ceil(0.5 * texts / 16) < 120
 
 
 def test_each_kind_has_its_figures_beside_peoples_and_a_control(
