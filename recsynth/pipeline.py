@@ -113,7 +113,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("purchase_propensity", ("silver.events",), ("output.purchase_propensity",), purchase_propensity),
     Stage(
         "synthesise_texts",
-        ("silver.reviews", "silver.tickets", "silver.posts", "synthesis.synthetic_texts"),
+        ("silver.reviews", "silver.tickets", "silver.posts", "gold.click_farms", "synthesis.synthetic_texts"),
         ("synthesis.synthetic_texts", "synthesis.texts_report"),
         synthesise_texts,
         sees_nights=frozenset({"synthesis.synthetic_texts"}),

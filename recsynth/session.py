@@ -27,8 +27,8 @@ _DEFAULTS = {
     # Tables here are small beside a lake's: replaying a Delta log in 50 tasks would cost more than it saves.
     "spark.databricks.delta.snapshotPartitions": "2",
     # On a local disk without Hadoop's native library the store that Delta takes by default starts a process for each
-    # question about a link, six a commit: a fifth of a small night. Both lock within one JVM, the lake has a lock of
-    # its own. Other file systems keep their stores.
+    # question about a link, several a commit: a fifth of a small night. Both lock within one JVM, the lake has a lock
+    # of its own. Other file systems keep their stores.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",

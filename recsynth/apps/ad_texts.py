@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from recsynth.apps.ad_words import JOINING
 from recsynth.apps.answer_templates import SLOT
-from recsynth.apps.passages import SENTENCE_END
+from recsynth.texts import SENTENCE_END
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # What ends a Latin word: narrow, as a class with Chinese in it takes long to compile, and Chinese may stand beside it.

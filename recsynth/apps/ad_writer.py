@@ -22,8 +22,8 @@ from recsynth.apps.ad_texts import (
 )  # fmt: skip
 from recsynth.apps.ad_words import PATTERNS, THING, Patterns
 from recsynth.apps.answer_templates import SLOT, delexicalised
-from recsynth.apps.passages import SENTENCE_END
 from recsynth.apps.text_settings import AdSettings
+from recsynth.texts import SENTENCE_END
 
 TITLE, DESCRIPTION, HEADLINE, BODY = SLOTS = ("title", "description", "headline", "body")
 SENTENCES, BY_PATTERN, BY_MODEL = "sentences", "patterns", "generator"

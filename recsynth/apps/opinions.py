@@ -15,12 +15,13 @@ from recsynth.apps.catalogue import latest_items
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.posts import posted_lately, with_known_topic, with_sentiment
 from recsynth.apps.reposts import with_reposts
-from recsynth.apps.review_sentiment import TASK, of_people, spoken_lately, with_polarity
+from recsynth.apps.review_sentiment import TASK, spoken_lately, with_polarity
 from recsynth.apps.settings import OpinionSettings
 from recsynth.apps.surges import surges
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import OPINION_ALERTS, OPINION_TRENDS, POLARITIES, WHOLE
+from recsynth.texts import of_people
 
 SHOP = "all"
 SERIES = ["topic", "entity_kind", "entity"]

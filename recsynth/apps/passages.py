@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,8 +11,7 @@ import numpy as np
 from recsynth.model.encoders import load_encoder
 from recsynth.model.folder import use_threads
 from recsynth.model.towers import TextTower
-
-SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])\s*")
+from recsynth.texts import SENTENCE_END
 
 
 class Passage(NamedTuple):

@@ -10,7 +10,7 @@ from recsynth.apps.review_sentiment import TASK as REVIEW_SENTIMENT
 from recsynth.apps.teaching import Task, one_label
 from recsynth.stage import Night
 from recsynth.tables.output import POLARITIES
-from recsynth.texts import readable
+from recsynth.texts import as_known, readable
 
 SENTIMENT, TOPIC = Task("post_sentiment", required=POLARITIES), Task("post_topic")
 
@@ -31,8 +31,7 @@ def posted_lately(posts: DataFrame, days: int, night: Night) -> DataFrame:
 
 def visible(posts: DataFrame, night: Night) -> DataFrame:
     """Posts as they stood on the night: a label that was given at the cut-off or later is not there."""
-    is_known = F.coalesce("labelled_at", "ts") < F.lit(night.cutoff)
-    return posts.withColumns({name: F.when(is_known, F.col(name)) for name in ("topic", "sentiment")})
+    return as_known(posts, "labelled_at", ("topic", "sentiment"), night)
 
 
 def sentiment_reader(classifiers: DataFrame) -> Row | None:

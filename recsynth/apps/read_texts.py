@@ -14,7 +14,7 @@ from recsynth.apps.opinions import looked_at
 from recsynth.apps.posts import SENTIMENT as POST_SENTIMENT
 from recsynth.apps.posts import TOPIC, labelled_posts, posted_lately, sentiment_reader
 from recsynth.apps.review_sentiment import TASK as SENTIMENT
-from recsynth.apps.review_sentiment import days_read, labelled_reviews, of_people, spoken_lately, stars_polarity
+from recsynth.apps.review_sentiment import days_read, labelled_reviews, spoken_lately, stars_polarity
 from recsynth.apps.service_answers import INTENT, asked_lately, intent_task, noted_questions
 from recsynth.apps.settings import PostSettings
 from recsynth.apps.teaching import Task, teach
@@ -23,6 +23,7 @@ from recsynth.memory import give_back
 from recsynth.stage import Frames, Night
 from recsynth.tables.model import CLASSIFIERS, TEXT_LABELS
 from recsynth.tables.ops import METRICS
+from recsynth.texts import of_people
 
 
 def teach_texts(

@@ -14,7 +14,7 @@ from recsynth.apps.word_patterns import literal, whole_words
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import POLARITIES, REVIEW_SENTIMENT, WHOLE
-from recsynth.texts import readable
+from recsynth.texts import of_people, readable, starred
 
 TASK = Task("sentiment", required=POLARITIES)
 
@@ -29,13 +29,6 @@ def spoken_lately(reviews: DataFrame, days: int, night: Night) -> DataFrame:
     """`spoken_of` the reviews of items within so many days before the as-of date."""
     recent = reviews.where(F.col("ts") >= F.lit(night.cutoff_before(days))).where("item_id is not null")
     return spoken_of(told(recent, night.settings.shop_time_zone), night.settings.apps.sentiment)
-
-
-def of_people(reviews: DataFrame, click_farms: DataFrame, night: Night) -> DataFrame:
-    """Reviews but those that accounts of a click farm left on the item that they crowd on."""
-    if not night.settings.gold.farms.leave_out:
-        return reviews
-    return reviews.join(click_farms.select("user_id", "item_id").distinct(), ["user_id", "item_id"], "left_anti")
 
 
 def days_read(settings: SentimentSettings) -> int:
@@ -68,13 +61,9 @@ def told(reviews: DataFrame, zone: str) -> DataFrame:
 
     `text` is as the classifier reads it. Stars stand alone, the day's last ones, only where nothing was written.
     """
-    day = F.to_date(F.from_utc_timestamp("ts", zone))
-    read = reviews.withColumns({"day": day, "text": readable(F.col("text"))})
-    one = Window.partitionBy("user_id", "item_id", "day")
-    late = F.struct("ts", "event_id")
-    stars = F.coalesce("rating", F.max_by("rating", F.when(F.col("rating").isNotNull(), late)).over(one))
-    is_last = late == F.max(late).over(one)
-    known = read.withColumns({"rating": stars, "wrote": F.count("text").over(one) > 0, "is_last": is_last})
+    read = starred(reviews, zone).withColumn("text", readable(F.col("text")))
+    one, late = Window.partitionBy("user_id", "item_id", "day"), F.struct("ts", "event_id")
+    known = read.withColumns({"wrote": F.count("text").over(one) > 0, "is_last": late == F.max(late).over(one)})
     return known.where(F.col("text").isNotNull() | (~F.col("wrote") & F.col("is_last"))).drop("wrote", "is_last")
 
 

@@ -21,7 +21,7 @@ from recsynth.model.towers import TextTower
 from recsynth.stage import Frames, Night
 from recsynth.tables.ops import METRICS
 from recsynth.tables.output import SERVICE_ANSWERS
-from recsynth.texts import readable
+from recsynth.texts import as_known, readable
 
 log = logging.getLogger(__name__)
 
@@ -117,8 +117,7 @@ def asked_lately(tickets: DataFrame, night: Night) -> DataFrame:
 
 def visible(tickets: DataFrame, night: Night) -> DataFrame:
     """Tickets as they stood on the night: what an agent wrote at the cut-off or later is not there."""
-    is_known = F.coalesce("answered_at", "ts") < F.lit(night.cutoff)
-    return tickets.withColumns({name: F.when(is_known, F.col(name)) for name in ("answer", "intent")})
+    return as_known(tickets, "answered_at", ("answer", "intent"), night)
 
 
 def answer_to(

@@ -81,13 +81,13 @@ def teach(
     if len(classes) < 2 or not set(task.required) <= set(classes) or judge.empty:
         log.info("no classifier of %s: labels with %d texts or more: %s", task.name, settings.min_each, classes)
         return Taught([], [])
-    if written is not None:
-        more = _drawn(written.where(~judged), settings.max_texts, night.seed(task.name))
-        learn = pd.concat([learn, more[more["label"].isin(classes) & ~more["text"].isin(learn["text"])]])
+    more = judge[:0] if written is None else _drawn(written.where(~judged), settings.max_texts, night.seed(task.name))
+    more = more[more["label"].isin(classes) & ~more["text"].isin(learn["text"])]
     texts, true = judge["text"].tolist(), judge["label"].to_numpy()
     taught = fit_classifier(
-        learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(task.name, "fit")
-    )
+        learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(task.name, "fit"),
+        (more["text"].tolist(), more["label"].tolist()),
+    )  # fmt: skip
     found = {NEW: _said(taught, taught.probabilities(texts)),
              WORDS: _said(taught, np.exp(taught.words.log_probabilities(texts)))}  # fmt: skip
     before = classifier_in_use(classifiers, task.name)
@@ -97,7 +97,7 @@ def teach(
     figures = _figures(found, true, task, night.settings.evaluation.resamples)
     f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
-    row = _write(taught, task, settings, night, len(learn), f1, is_champion)
+    row = _write(taught, task, settings, night, len(learn) + len(more), f1, is_champion)
     log.info("%s: macro-F1 %s; champion: %s", task.name, {k: round(v, 4) for k, v in f1.items()}, is_champion)
     return Taught([row], [(STAGE, metric, model, task.name, *rest) for metric, model, *rest in figures])
 

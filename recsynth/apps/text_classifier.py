@@ -89,10 +89,12 @@ def shown(text: str, most: int = MOST_CHARS) -> str:
 
 
 def fit_classifier(
-    texts: Sequence[str], labels: Sequence[str], settings: ClassifierSettings, seed: int
-) -> TextClassifier:
+    texts: Sequence[str], labels: Sequence[str], settings: ClassifierSettings, seed: int,
+    beside: tuple[Sequence[str], Sequence[str]] = ((), ()),
+) -> TextClassifier:  # fmt: skip
     """Learn classes from labelled texts; a share of them is held out to stop at, to blend and to calibrate.
 
+    beside: texts and labels, of the same classes, that are learned from and never held out: nobody wrote them.
     Raises ValueError where a class has fewer than two texts, or there is one class alone: nothing could be learned
     and checked. The same input, settings and seed give the same classifier on the same machine.
     """
@@ -106,6 +108,8 @@ def fit_classifier(
         )
     held = held_out(y, settings.validation_share, seed)
     learned, checked = (Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held))
+    more, more_y = [shown(t) for t in beside[0]], np.array([number[label] for label in beside[1]], y.dtype)
+    learned = Labelled([*learned.texts, *more], np.concatenate([learned.y, more_y]))
     words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
     said = words.log_probabilities(checked.texts)
     language, heard = None, said

@@ -42,22 +42,25 @@ Words = Callable[[str], list[str]]
 
 
 class Texts(NamedTuple):
-    """Texts, the label of each, and who wrote it (of written ones, nobody: empty)."""
+    """Texts, the label of each, and who wrote it; nobody did where it is written or too short for a run of words."""
 
     texts: Sequence[str]
     labels: Sequence[str]
-    people: Sequence[str] = ()
+    people: Sequence[Sequence[str]] = ()
+
+    def at(self, places: Sequence[int]) -> Texts:
+        """Those at some places."""
+        people = [self.people[n] for n in places] if self.people else ()
+        return Texts([self.texts[n] for n in places], [self.labels[n] for n in places], people)
 
     def half(self, number: int) -> Texts:
         """One of two halves, by hash of text."""
-        kept = [n for n, text in enumerate(self.texts) if zlib.crc32(text.encode()) % 2 == number]
-        return Texts(*([part[n] for n in kept] if part else () for part in self))
+        return self.at([n for n, text in enumerate(self.texts) if zlib.crc32(text.encode()) % 2 == number])
 
     def first(self, count: int) -> Texts:
         """So many of them, by hash of text: no order of the rows decides."""
         order = sorted(range(len(self.texts)), key=lambda n: (zlib.crc32(self.texts[n].encode()), self.texts[n]))
-        kept = order[:count]
-        return Texts(*([part[n] for n in kept] if part else () for part in self))
+        return self.at(order[:count])
 
 
 def keeps_label(made: Texts, learn: Texts, words_of: Words) -> list[bool]:
@@ -134,9 +137,9 @@ def runs(words: Sequence[str], length: int = RUN) -> set[tuple[str, ...]]:
 def rare_runs(learn: Texts, words_of: Words, least_users: int) -> set[tuple[str, ...]]:
     """Runs of 13 words that fewer than least_users people wrote."""
     by: dict[tuple[str, ...], set[str]] = {}
-    for text, person in zip(learn.texts, learn.people, strict=True):
+    for text, people in zip(learn.texts, learn.people, strict=True):
         for run in runs(words_of(text)):
-            by.setdefault(run, set()).add(person)
+            by.setdefault(run, set()).update(people)
     return {run for run, people in by.items() if len(people) < least_users}
 
 

@@ -1,10 +1,9 @@
-"""People's texts that have a label, halved into those learned from and those held out, and a writer taught by them."""
+"""People's texts that have a label, those learned from apart from those held out, and a writer taught by the first."""
 
 from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import reduce
@@ -20,11 +19,12 @@ from recsynth.model.folder import read_card, register, use_threads
 from recsynth.model.towers import TextTower
 from recsynth.seeds import sub_seed
 from recsynth.stage import Night
+from recsynth.synthesis.label_judge import RUN
 from recsynth.synthesis.label_settings import LabelledTextSettings
 from recsynth.synthesis.plain_vectors import plain_encoder
-from recsynth.synthesis.queries import words_of
+from recsynth.synthesis.queries import is_said
 from recsynth.synthesis.writer import Example, fit_writer, read_writer, tower_of, write_writer
-from recsynth.texts import is_held_out, readable
+from recsynth.texts import SENTENCE_END, as_known, is_held_out, of_people, readable, starred
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,6 @@ _TEXT = ("kind", "label", "sentiment", "text")
 _WORD = r"[\x{3040}-\x{30ff}\x{3400}-\x{9fff}]|[\p{L}\p{N}_&&[^\x{3040}-\x{30ff}\x{3400}-\x{9fff}]]+"
 
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
-
-
 class Source(NamedTuple):
     """Who writes texts of a kind: the version of a writer below _models, and the as-of date of who taught it."""
 
@@ -47,28 +44,29 @@ class Source(NamedTuple):
     taught: date
 
 
-def told_texts(reviews: DataFrame, tickets: DataFrame, posts: DataFrame, night: Night) -> DataFrame:
+def told_texts(
+    reviews: DataFrame, tickets: DataFrame, posts: DataFrame, click_farms: DataFrame, night: Night
+) -> DataFrame:
     """Rows (kind, label, sentiment, text, person) of texts whose label was known before the as-of date.
 
-    Whoever is not known is a person of their own with each text. sentiment: of opinions alone.
+    Whoever is not known is a person of their own with each text; what a click farm wrote is nobody's. sentiment: of
+    opinions alone.
     """
 
-    def of(kind: str, rows: DataFrame, text: str, label: Column, said_at: str | None, sentiment: Column) -> DataFrame:
-        known = rows if said_at is None else rows.where(F.coalesce(said_at, "ts") < F.lit(night.cutoff))
-        return known.select(
+    def of(kind: str, rows: DataFrame, text: str, label: Column, sentiment: Column) -> DataFrame:
+        return rows.select(
             F.lit(kind).alias("kind"), label.alias("label"), sentiment.alias("sentiment"),
             readable(F.col(text)).alias("text"), F.col("user_id").alias("person"),
         )  # fmt: skip
 
     none = F.lit(None).cast("string")
-    # What one writes of an item has the stars that one gave it that day.
-    one = Window.partitionBy("user_id", "item_id", F.to_date(F.from_utc_timestamp("ts", night.settings.shop_time_zone)))
-    given = F.max_by("rating", F.when(F.col("rating").isNotNull(), F.struct("ts", "event_id"))).over(one)
-    rated = reviews.withColumn("stars", F.coalesce("rating", given))
+    rated = starred(of_people(reviews, click_farms, night), night.settings.shop_time_zone)
+    asked = as_known(tickets, "answered_at", ("intent",), night)
+    posted = as_known(posts, "labelled_at", ("topic", "sentiment"), night)
     parts = (
-        of(REVIEW, rated, "text", F.round("stars").cast("int").cast("string"), None, none),
-        of(QUESTION, tickets, "question", F.col("intent"), "answered_at", none),
-        of(OPINION, posts, "text", F.col("topic"), "labelled_at", F.col("sentiment")),
+        of(REVIEW, rated, "text", F.round("rating").cast("int").cast("string"), none),
+        of(QUESTION, asked, "question", F.col("intent"), none),
+        of(OPINION, posted, "text", F.col("topic"), F.col("sentiment")),
     )
     every = reduce(DataFrame.unionByName, parts).where("text is not null and trim(label) <> ''")
     nobody = F.concat(F.lit("\0"), F.sha2("text", 256))
@@ -76,27 +74,30 @@ def told_texts(reviews: DataFrame, tickets: DataFrame, posts: DataFrame, night: 
 
 
 def split_texts(told: DataFrame, settings: LabelledTextSettings, seed: int) -> DataFrame:
-    """Distinct texts with `side`, learn or held, of the labels with enough of them; at most max_texts of a side.
+    """Distinct (kind, label, sentiment, text) with `side`, learn or held, of the labels with enough of them.
 
-    A text under two labels has the more frequent, then the later word. Bound: max_texts rows a kind and side.
+    people: least_users of those who wrote it, of a text that is long enough to have a run of words to be copied. A
+    text under two labels has the more frequent, then the later word. Bound: max_texts rows a kind and side.
     """
-    once = told.groupBy(*_TEXT).agg(F.count("*").alias("times"), F.min("person").alias("person"))
-    labelled = F.max_by(F.struct("label", "sentiment", "person"), F.struct("times", "label", "sentiment"))
-    texts = once.groupBy("kind", "text").agg(labelled.alias("of")).select("kind", "text", "of.*")
-    sided = texts.withColumn("side", F.when(is_held_out(F.col("text")), F.lit(HELD)).otherwise(F.lit(LEARN)))
-    counted = (
-        sided.where(F.col("side") == LEARN).groupBy("kind", "label", "sentiment").count()
-        .where(F.col("count") >= settings.min_each).orderBy(F.desc("count"), "label", "sentiment")
-        .limit(settings.max_labels)
-    )  # fmt: skip
-    same = [sided["kind"] == counted["kind"], sided["label"] == counted["label"],
-            sided["sentiment"].eqNullSafe(counted["sentiment"])]  # fmt: skip
-    kept = sided.join(F.broadcast(counted), same, "left_semi")
-    parts = [
-        kept.where(F.col("side") == side).orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(settings.max_texts)
-        for side in (LEARN, HELD)
-    ]
-    return parts[0].unionByName(parts[1])
+    is_long = F.size(F.split(plain(F.col("text")), " ")) >= RUN
+    people = F.collect_set(F.when(is_long, F.col("person")))
+    once = told.groupBy(*_TEXT).agg(F.count("*").alias("times"), people.alias("people"))
+    labelled = F.max_by(F.struct("label", "sentiment"), F.struct("times", "label", "sentiment"))
+    everybody = F.array_sort(F.array_distinct(F.flatten(F.collect_list("people"))))
+    texts = once.groupBy("kind", "text").agg(
+        labelled.alias("of"), F.slice(everybody, 1, settings.least_users).alias("people")
+    )
+    side = F.when(is_held_out(F.col("text")), F.lit(HELD)).otherwise(F.lit(LEARN))
+    sided = texts.select("kind", "text", "people", "of.*").withColumn("side", side)
+    counted = sided.where(F.col("side") == LEARN).groupBy("kind", "label", "sentiment").count()
+    enough = counted.where(F.col("count") >= settings.min_each)
+    by_size = Window.partitionBy("kind").orderBy(F.desc("count"), "label", "sentiment")
+    labels = enough.withColumn("place", F.row_number().over(by_size)).where(F.col("place") <= settings.max_labels)
+    same = [sided["kind"] == labels["kind"], sided["label"] == labels["label"],
+            sided["sentiment"].eqNullSafe(labels["sentiment"])]  # fmt: skip
+    by_hash = Window.partitionBy("kind", "side").orderBy(F.xxhash64(F.lit(seed), "text"), "text")
+    kept = sided.join(F.broadcast(labels), same, "left_semi").withColumn("place", F.row_number().over(by_hash))
+    return kept.where(F.col("place") <= settings.max_texts).drop("place")
 
 
 def rare_texts(told: DataFrame, settings: LabelledTextSettings) -> DataFrame:
@@ -158,7 +159,7 @@ def teach_writer(kind: str, learn: DataFrame, words: list[str], night: Night) ->
 def _beginning(text: str, tower: TextTower, most_tokens: int) -> str:
     """The first sentences of a text that have so many tokens together; none where the first has more."""
     kept = ""
-    for sentence in _SENTENCE.split(text):
+    for sentence in SENTENCE_END.split(text):
         longer = f"{kept} {sentence}".strip()
         if len(tower.tokenizer(longer, add_special_tokens=False)["input_ids"]) > most_tokens:
             break
@@ -188,7 +189,7 @@ def draw(labels: DataFrame, version: str, seed: int, night: Night) -> DataFrame:
             for kind, label, sentiment in batch[["kind", "label", "sentiment"]].itertuples(index=False):
                 asked = condition(kind, label, sentiment)
                 drawn = writer.write(writer.read([asked])[0], settings.draws, sub_seed(seed, asked))
-                counts = pd.Series([t for t in drawn if _is_said(t, known)], dtype=object).value_counts()
+                counts = pd.Series([t for t in drawn if is_said(t, known)], dtype=object).value_counts()
                 rows += [(kind, label, sentiment, text, int(n)) for text, n in counts.items()]
             yield pd.DataFrame(rows, columns=["kind", "label", "sentiment", "text", "draws"])
         del writer
@@ -196,8 +197,3 @@ def draw(labels: DataFrame, version: str, seed: int, night: Night) -> DataFrame:
 
     spread = labels.repartition(labels.sparkSession.sparkContext.defaultParallelism, "label")
     return spread.select("kind", "label", "sentiment").mapInPandas(write, DRAWN)
-
-
-def _is_said(text: str, known: frozenset[str]) -> bool:
-    words = words_of(text)
-    return bool(words) and all(word in known for word in words)

@@ -167,7 +167,7 @@ def _writes(
             for item_id, content_hash, text in batch[["item_id", "content_hash", "text"]].itertuples(index=False):
                 drawn = [" ".join(t.lower().split()) for t in draw(text, sub_seed(seed, content_hash))]
                 known = None if words is None else words | set(words_of(text))
-                counts = pd.Series([t for t in drawn if _is_said(t, known)], dtype=object).value_counts()
+                counts = pd.Series([t for t in drawn if is_said(t, known)], dtype=object).value_counts()
                 texts = sorted(counts.index)
                 ranks = others.ranks(tower, item_id, text, texts)
                 rows += [(item_id, content_hash, t, int(counts[t]), int(r)) for t, r in zip(texts, ranks, strict=True)]
@@ -178,7 +178,7 @@ def _writes(
     return write
 
 
-def _is_said(text: str, known: Collection[str] | None) -> bool:
+def is_said(text: str, known: Collection[str] | None) -> bool:
     """Whether a text is words, all of them known where it is known which there are."""
     words = words_of(text)
     return bool(words) and (known is None or all(w in known for w in words))

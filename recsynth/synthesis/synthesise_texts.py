@@ -31,6 +31,7 @@ from recsynth.synthesis.queries import words_of
 from recsynth.synthesis.verdict import REAL, Rules, judgement, report_rows
 from recsynth.tables.synthesis import SYNTHETIC_TEXTS, TEXTS_REPORT
 from recsynth.tables.table import RUN_DATE
+from recsynth.texts import is_held_out
 
 log = logging.getLogger(__name__)
 
@@ -49,24 +50,26 @@ RULES = Rules(
     ("label_kept", "length", "words", "distinct_2", "transfer"),
 )
 _WRITTEN = ("kind", "label", "sentiment", "text", "draws", "model_version", "taught", "seed", "source_version")
-_SIDED = ("kind", "side", "condition", "text", "person")
+_SIDED = ("kind", "side", "condition", "text", "people")
 
 
 def synthesise_texts(
-    reviews: DataFrame, tickets: DataFrame, posts: DataFrame, synthetic_texts: DataFrame, night: Night
-) -> Frames:
+    reviews: DataFrame, tickets: DataFrame, posts: DataFrame, click_farms: DataFrame, synthetic_texts: DataFrame,
+    night: Night,
+) -> Frames:  # fmt: skip
     """Write texts for each label that people's texts have, judge them, and keep those of the night before meanwhile.
 
-    Reads silver.reviews (stars are labels), silver.tickets (intents), silver.posts (topics with sentiments) and
-    synthesis.synthetic_texts of earlier nights; writes synthesis.synthetic_texts and texts_report, and a writer a kind
-    below _models. A writer learns from no text that is_held_out: those judge it, and the classifiers that may learn
-    from what it wrote. Bounds: max_texts texts a kind and side on the driver or in one task, max_labels labels.
+    Reads silver.reviews (stars are labels, but those of gold.click_farms), silver.tickets (intents), silver.posts
+    (topics with sentiments) and synthesis.synthetic_texts of earlier nights; writes synthesis.synthetic_texts and
+    texts_report, and a writer a kind below _models. A writer learns from no text that is_held_out: those judge it, and
+    the classifiers that may learn from what it wrote. Bounds: max_texts texts a kind and side on the driver or in one
+    task, max_labels labels a kind.
     """
     spark, settings = reviews.sparkSession, night.settings.synthesis
     written = spark.createDataFrame([], SYNTHETIC_TEXTS.schema)
     report: list[tuple[object, ...]] = []
     if settings.enabled and settings.labelled.enabled:
-        every = told_texts(reviews, tickets, posts, night).persist()
+        every = told_texts(reviews, tickets, posts, click_farms, night).persist()
         newest = synthetic_texts.agg(F.max(RUN_DATE)).first()[0]  # type: ignore[index]
         before = synthetic_texts.where(F.col(RUN_DATE) == F.lit(newest))
         sides = split_texts(every, settings.labelled, night.seed("labelled")).persist()
@@ -91,7 +94,8 @@ def _batch(kind: str, every: DataFrame, sides: DataFrame, before: DataFrame, nig
     settings, learn = night.settings.synthesis.labelled, sides.where(F.col("side") == LEARN)
     if in_use(before, night) is not None:
         return before.select(*_WRITTEN)
-    source = teach_writer(kind, learn, known_words(every, settings), night)
+    words = known_words(every.where(~is_held_out(F.col("text"))), settings)
+    source = teach_writer(kind, learn, words, night)
     if source is None:
         return None
     seed, version = night.seed("labelled", kind), night.data_versions.get(SOURCES[kind], 0)
@@ -146,8 +150,9 @@ def _kept(drawn: DataFrame, learn: DataFrame, settings: LabelledTextSettings) ->
 
 def _judged(kind: str, made: DataFrame, sides: DataFrame, settings: LabelledTextSettings, seed: int) -> pd.DataFrame:
     """Figures (generator, metric, value) of a kind, computed in one task of at most max_texts texts a side."""
-    people = sides.select("kind", "side", _condition(), "text", "person")
-    ours = made.select("kind", F.lit(MADE).alias("side"), _condition(), "text", F.lit("").alias("person"))
+    people = sides.select("kind", "side", _condition(), "text", "people")
+    nobody = F.array().cast("array<string>").alias("people")
+    ours = made.select("kind", F.lit(MADE).alias("side"), _condition(), "text", nobody)
     bounded = ours.orderBy(F.xxhash64(F.lit(seed), "text"), "text").limit(settings.max_texts)
     function = _judge(settings.least_users, seed)
     every = people.unionByName(bounded).select(*_SIDED)
@@ -161,7 +166,7 @@ def _judge(least_users: int, seed: int) -> Callable[[pd.DataFrame], pd.DataFrame
 
         def of(side: str) -> Texts:
             part = ordered[ordered["side"] == side]
-            return Texts(part["text"].tolist(), part["condition"].tolist(), part["person"].tolist())
+            return Texts(part["text"].tolist(), part["condition"].tolist(), part["people"].tolist())
 
         made, learn, held = (of(side) for side in (MADE, LEARN, HELD))
         found = {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from recsynth.apps import text_classifier
 from recsynth.apps.text_classifier import TextClassifier, fit_classifier, held_out, read_classifier, write_classifier
 from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.apps.word_classifier import WordClassifier
@@ -45,6 +47,23 @@ def test_what_is_planted_is_found_again_and_said_as_surely_as_it_is_true(classif
     assert np.allclose(chances.sum(1), 1)
     # A tenth of the labels is wrong: surer than that would be a lie.
     assert abs(chances.max(1).mean() - right.mean()) < 0.06
+
+
+def test_what_nobody_wrote_is_learned_from_and_neither_stops_nor_calibrates(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, checked = ClassifierSettings(epochs=0), []
+    calibrated = text_classifier._calibration
+
+    def noted(heard: Any, said: Any, y: np.ndarray, *rest: Any) -> Any:
+        checked.append(y.tolist())
+        return calibrated(heard, said, y, *rest)
+
+    monkeypatch.setattr(text_classifier, "_calibration", noted)
+    more = (["crimson"] * 30 + ["azure"] * 30, ["red"] * 30 + ["blue"] * 30)
+    asked = ["crimson", "azure"]
+    without, beside = (fit_classifier(*texts_of(0), plain, 1, written) for written in (((), ()), more))
+    assert checked[0] == checked[1]
+    assert abs(without.probabilities(asked)[:, 0] - 0.5).max() < 0.2
+    assert [beside.classes[i] for i in beside.probabilities(asked).argmax(1)] == ["red", "blue"]
 
 
 def test_the_language_model_learns_without_the_words(classifier: TextClassifier) -> None:

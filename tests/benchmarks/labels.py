@@ -28,6 +28,7 @@ from recsynth.session import session
 from recsynth.settings import Settings, SparkSettings
 from recsynth.synthesis.synthesise_texts import synthesise_texts
 from recsynth.tables import Table
+from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.silver import POSTS, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_TEXTS
 from tests.benchmarks.texts import parts
@@ -106,6 +107,7 @@ def inputs(spark: SparkSession, name: str, data: Path) -> dict[str, DataFrame]:
             "source": "s", "post_id": str(n), "ts": DAY, "text": r.text, "topic": "stocks", "sentiment": r.label,
             "copies": 1,
         }),
+        "click_farms": table(spark, CLICK_FARMS, []),
         "synthetic_texts": table(spark, SYNTHETIC_TEXTS, []).selectExpr("*", "date'2024-01-01' AS run_date"),
     }  # fmt: skip
 

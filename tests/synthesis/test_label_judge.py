@@ -17,7 +17,7 @@ def of(numbers: range, mixed: bool = False) -> Texts:
     labels = [("good", "bad")[n % 2] for n in numbers]
     said = [("lovely", "broken")[n % 2] for n in numbers]
     texts = [f"a {word} {THINGS[n % 40]} came" for n, word in zip(numbers, said, strict=True)]
-    return Texts(texts, labels[::-1] if mixed else labels, [f"u{n}" for n in numbers])
+    return Texts(texts, labels[::-1] if mixed else labels, [[f"u{n}"] for n in numbers])
 
 
 LEARN, HELD = of(range(20)), of(range(20, 40))
@@ -35,7 +35,7 @@ def test_texts_like_peoples_keep_their_label_and_teach_it() -> None:
 
 
 def test_what_people_rarely_wrote_is_helped_by_written_texts() -> None:
-    few = Texts(["a nice cup came", "a torn cup came"], ["good", "bad"], ["u0", "u1"])
+    few = Texts(["a nice cup came", "a torn cup came"], ["good", "bad"], [["u0"], ["u1"]])
     found = judged(of(range(20)), few, HELD, words_of, 5)
     assert found["added"] == pytest.approx(0.5, abs=0.2)
     assert found["added_low"] > 0
@@ -55,13 +55,16 @@ def test_labels_that_are_wrong_are_told() -> None:
 
 def test_thirteen_words_of_few_people_are_a_copy() -> None:
     told = " ".join(f"w{n}" for n in range(13))
-    learn = Texts([*LEARN.texts, told], [*LEARN.labels, "good"], [*LEARN.people, "anna"])
+    learn = Texts([*LEARN.texts, told], [*LEARN.labels, "good"], [*LEARN.people, ["anna"]])
     made = Texts([f"so {told} then", "a lovely thing1 came"], ["good", "good"])
     assert judged(made, learn, HELD, words_of, 2)["copied"] == 0.5
     assert judged(made, learn, HELD, words_of, 1)["copied"] == 0.0
-    twice = Texts([*learn.texts, f"and {told}"], [*learn.labels, "bad"], [*learn.people, "ben"])
+    twice = Texts([*learn.texts, f"and {told}"], [*learn.labels, "bad"], [*learn.people, ["ben"]])
     assert rare_runs(twice, words_of, 2) == {tuple(f"and {told}".split()[:13])}
     assert runs(["a"] * 12) == set()
+    many = Texts([told], ["good"], [["anna", "ben"]])
+    assert rare_runs(many, words_of, 2) == set()
+    assert len(rare_runs(many, words_of, 3)) == 1
 
 
 def test_repeats_are_found_across_blocks_and_no_text_is_its_own() -> None:

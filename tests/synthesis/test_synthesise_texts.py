@@ -18,6 +18,7 @@ from recsynth.stage import Night
 from recsynth.synthesis import label_texts
 from recsynth.synthesis.label_texts import HELD, LEARN, rare_texts, split_texts, told_texts
 from recsynth.synthesis.synthesise_texts import synthesise_texts
+from recsynth.tables.gold import CLICK_FARMS
 from recsynth.tables.silver import POSTS, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_TEXTS
 from recsynth.texts import is_held_out
@@ -68,6 +69,8 @@ def inputs(spark: SparkSession, on: Night) -> Inputs:
     stars = [{"event_id": f"{n}-{u}-{k}", "user_id": u, "item_id": f"i{n}", "ts": day + timedelta(minutes=k),
               "rating": None if k else 1.0 + 4 * (n % 2), "text": f"thing{n} {('red', 'blue')[n % 2]}" if k else None}
              for n in range(40) for u in ("anna", "ben") for k in (0, 1)]  # fmt: skip
+    stars += [{"event_id": f"farm{n}-{u}", "user_id": u, "item_id": "crowded", "ts": day, "rating": 3.0,
+               "text": f"green thing{n}"} for n in range(40) for u in ("fay", "gus")]  # fmt: skip
     return {
         "reviews": table(spark, REVIEWS, stars).persist(),
         "tickets": table(spark, TICKETS, questions(on)).persist(),
@@ -75,12 +78,17 @@ def inputs(spark: SparkSession, on: Night) -> Inputs:
             {"source": "s", "post_id": f"p{n}{u}", "user_id": u, "ts": day, "text": f"thing{n} gold", "topic": "green",
              "sentiment": "positive" if n % 2 else None, "copies": 1} for n in range(9) for u in ("anna", None)
         ]).persist(),
+        "click_farms": table(spark, CLICK_FARMS, [{"user_id": u, "item_id": "crowded"} for u in ("fay", "gus")]),
         "synthetic_texts": none_before(spark),
     }  # fmt: skip
 
 
 def none_before(spark: SparkSession) -> DataFrame:
     return table(spark, SYNTHETIC_TEXTS, []).withColumn("run_date", F.lit(AS_OF))
+
+
+def told_of(inputs: Inputs, on: Night) -> DataFrame:
+    return told_texts(inputs["reviews"], inputs["tickets"], inputs["posts"], inputs["click_farms"], on)
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +119,39 @@ def test_what_is_written_is_of_its_label(texts: pd.DataFrame) -> None:
 
 def test_what_one_person_alone_said_is_not_written(inputs: Inputs, texts: pd.DataFrame, on: Night) -> None:
     assert not texts.loc[texts["kind"] == "question", "text"].str.contains("thing37|thing38").any()
-    told = told_texts(inputs["reviews"], inputs["tickets"], inputs["posts"], on)
+    told = told_of(inputs, on)
     rare = {r.plain for r in rare_texts(told, on.settings.synthesis.labelled).collect()}
     assert {"gold thing37 gold gold", "gold thing38 gold gold"} <= rare
     assert rare.isdisjoint(texts["text"])
 
 
+def test_what_a_click_farm_wrote_teaches_nothing(inputs: Inputs, texts: pd.DataFrame, on: Night) -> None:
+    told = told_of(inputs, on)
+    assert {r.person for r in told.where("kind = 'review'").select("person").distinct().collect()} == {"anna", "ben"}
+    assert "3" not in set(texts.loc[texts["kind"] == "review", "label"])
+
+
+def test_each_kind_has_its_own_bounds_and_long_texts_the_people_who_wrote_them(
+    spark: SparkSession, inputs: Inputs, on: Night
+) -> None:
+    settings = on.settings.synthesis.labelled.model_copy(update={"max_texts": 5, "max_labels": 1, "least_users": 3})
+    told = told_of(inputs, on)
+    long = "red gold blue green " * 4
+    more = [("question", "red", None, long, f"p{n}") for n in range(4)]
+    long_ones = spark.createDataFrame(more * 2, told.schema)
+    sides = split_texts(told.unionByName(long_ones), settings, seed=1).toPandas()
+    counts = sides.groupby(["kind", "side"]).size()
+    assert set(sides["kind"]) == {"question", "review"}
+    assert counts["question", LEARN] == counts["review", LEARN] == 5
+    assert (sides.groupby("kind")["label"].nunique() == 1).all()
+    wide = settings.model_copy(update={"max_texts": 500})
+    every = split_texts(told.unionByName(long_ones), wide, seed=1).toPandas().set_index("text")["people"]
+    assert list(every[long]) == ["p0", "p1", "p2"]
+    assert every.drop(long).map(len).max() == 0
+
+
 def test_what_was_labelled_after_the_night_is_not_known(inputs: Inputs, on: Night) -> None:
-    told = told_texts(inputs["reviews"], inputs["tickets"], inputs["posts"], on).where("kind = 'question'")
+    told = told_of(inputs, on).where("kind = 'question'")
     assert {r.person for r in told.select("person").distinct().collect()} == {"anna", "ben", "cleo"}
 
 
@@ -126,7 +159,7 @@ def test_the_writer_learns_from_no_text_that_judges(
     inputs: Inputs, on: Night, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = on.settings.synthesis.labelled
-    told = told_texts(inputs["reviews"], inputs["tickets"], inputs["posts"], on)
+    told = told_of(inputs, on)
     sides = split_texts(told, settings, seed=1).withColumn("held", is_held_out(F.col("text"))).toPandas()
     assert set(sides["side"]) == {LEARN, HELD}
     assert (sides["held"] == (sides["side"] == HELD)).all()
