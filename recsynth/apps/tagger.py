@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from recsynth.apps.text_settings import TaggerSettings
 from recsynth.model.encoders import load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
+from recsynth.model.precision import half_precision
 from recsynth.model.towers import TextTower
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,9 @@ def fit_tagger(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
-        tower = TextTower(*load_encoder(settings.encoder), settings.max_tokens)
-        model = Tagger(tower, fields, settings.dropout).to(device())
+        where = device()
+        tower = TextTower(*load_encoder(settings.encoder, plain_attention=where.type == "cpu"), settings.max_tokens)
+        model = Tagger(tower, fields, settings.dropout).to(where)
         order = rng.permutation(len(texts))
         held = max(1, round(settings.validation_share * len(texts)))
         checked, learned = order[:held], order[held:]
@@ -103,7 +105,7 @@ def _train(
 ) -> None:  # fmt: skip
     head = {"params": list(model.head.parameters()), "lr": settings.head_learning_rate}
     body = {"params": list(model.text.encoder.parameters()), "lr": settings.learning_rate}
-    optimizer = torch.optim.AdamW([head, body], weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW([head, body], weight_decay=settings.weight_decay, fused=True)
     size = settings.batch_size
     total = settings.epochs * math.ceil(len(learned) / size)
     warm = max(1, round(settings.warmup * total))
@@ -117,7 +119,8 @@ def _train(
         lengths = np.array([len(texts[i]) for i in learned]) * rng.uniform(0.8, 1.25, len(learned))
         batches = np.array_split(learned[np.argsort(lengths, kind="stable")], math.ceil(len(learned) / size))
         for rows in (batches[i] for i in rng.permutation(len(batches))):
-            loss = _loss(model, texts, spans, rows, settings.hidden_share, rng)
+            with half_precision(model.head.weight.device, settings.mixed_precision):
+                loss = _loss(model, texts, spans, rows, settings.hidden_share, rng)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -144,7 +147,7 @@ def _loss(
                 inside = [t for t, (start, end) in enumerate(place) if end > start and _overlaps(start, end, span)]
                 tokens["input_ids"][n, inside] = mask
     target = torch.tensor(taught, device=model.head.weight.device)
-    return F.cross_entropy(model(tokens).flatten(0, 1), target.flatten(), ignore_index=UNTAUGHT)
+    return F.cross_entropy(model(tokens).flatten(0, 1).float(), target.flatten(), ignore_index=UNTAUGHT)
 
 
 @torch.no_grad()

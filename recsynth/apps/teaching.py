@@ -148,6 +148,6 @@ def _write(
     card = {"task": task.name, "settings": settings.classifier.model_dump(mode="json")}
     made = night.work / f"classifier_{task.name}"
     version = register(task.name, lambda folder: write_classifier(taught, folder, card), made, night.models)
-    base = settings.classifier.encoder if taught.language else "words"
+    base = settings.classifier.encoder if taught.members else "words"
     return (task.name, version, f"{night.models.name}/{version}", base, list(taught.classes), texts,
             {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip

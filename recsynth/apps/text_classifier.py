@@ -1,4 +1,8 @@
-"""What a text is, in classes: the language model fine-tuned on labelled texts, beside the words themselves."""
+"""What a text is, in classes: the language model fine-tuned on labelled texts, beside the words themselves.
+
+Several language models learn, each from all texts but a tenth of its own (cross-fitting), and are asked together: on
+sets of thousands of texts that is what made the figures better, and longer training was not (tests/benchmarks).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,9 @@ from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.apps.word_classifier import WordClassifier
 from recsynth.model.encoders import layers_of, load_encoder
 from recsynth.model.folder import CARD, ENCODER, check_folder, device, read_card, write_manifest
+from recsynth.model.precision import half_precision
 from recsynth.model.towers import TextTower
+from recsynth.seeds import sub_seed
 from recsynth.texts import MOST_CHARS
 
 log = logging.getLogger(__name__)
@@ -60,11 +66,11 @@ class LanguageClassifier(nn.Module):
 @dataclass
 class TextClassifier:
     """p(class | text) = softmax(scale * log p_language + word_scale * log p_words + bias_C): calibrated on texts that
-    neither model learned from.
+    the models asked had not learned from. log p_language: the mean over the members; none of them: words alone.
     """
 
     classes: tuple[str, ...]
-    language: LanguageClassifier | None
+    members: tuple[LanguageClassifier, ...]
     words: WordClassifier
     scales: tuple[float, float]
     bias_C: np.ndarray
@@ -75,8 +81,8 @@ class TextClassifier:
         if not texts:
             return np.zeros((0, len(self.classes)))
         said = self.words.log_probabilities(texts)
-        language = said if self.language is None else self.language.log_probabilities(texts, batch_size)
-        return _blended(language, said, self.scales, self.bias_C)
+        heard = [member.log_probabilities(texts, batch_size) for member in self.members]
+        return _blended(np.mean(heard, axis=0) if heard else said, said, self.scales, self.bias_C)
 
     def evidence(self, texts: Sequence[str], labels: np.ndarray, most: int = 3) -> list[list[str]]:
         """Words of each text that speak most for the label given to it (class numbers), strongest first."""
@@ -106,23 +112,33 @@ def fit_classifier(
         raise ValueError(
             f"expected two classes or more with two texts each, found {counts.tolist()} texts of {classes}"
         )
-    held = held_out(y, settings.validation_share, seed)
-    learned, checked = (Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held))
-    more, more_y = [shown(t) for t in beside[0]], np.array([number[label] for label in beside[1]], y.dtype)
-    learned = Labelled([*learned.texts, *more], np.concatenate([learned.y, more_y]))
-    words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
-    said = words.log_probabilities(checked.texts)
-    language, heard = None, said
-    if settings.epochs:
-        with torch.random.fork_rng():
-            language = _fine_tuned(learned, checked, len(classes), settings, seed)
-        heard = language.log_probabilities(checked.texts, settings.batch_size)
-    scales, bias_C = _calibration(heard, said, checked.y, settings.epochs > 0)
-    return TextClassifier(classes, language, words, scales, bias_C)
+    more = Labelled([shown(t) for t in beside[0]], np.array([number[label] for label in beside[1]], y.dtype))
+    parts = [held_out(y, settings.validation_share, seed, part) for part in range(settings.members)]
+    members, heard, said = [], [], []
+    for part, held in enumerate(parts):
+        learned, checked = (
+            Labelled([t for t, s in zip(texts, side, strict=True) if s], y[side]) for side in (~held, held)
+        )
+        learned = Labelled([*learned.texts, *more.texts], np.concatenate([learned.y, more.y]))
+        words = WordClassifier.fit(learned.texts, learned.y, len(classes), settings)
+        said.append(words.log_probabilities(checked.texts))
+        if settings.epochs:
+            log.info("member %d of %d learns from %d texts", part + 1, len(parts), len(learned.texts))
+            with torch.random.fork_rng():
+                members.append(_fine_tuned(learned, checked, len(classes), settings, sub_seed(seed, part)))
+            heard.append(members[-1].log_probabilities(checked.texts, settings.batch_size))
+    if len(parts) > 1:
+        # The words' own classifier has no chance in it: what several would say, one says that learned from all.
+        words = WordClassifier.fit([*texts, *more.texts], np.concatenate([y, more.y]), len(classes), settings)
+    both, true = np.concatenate(said), np.concatenate([y[held] for held in parts])
+    scales, bias_C = _calibration(np.concatenate(heard) if heard else both, both, true, settings.epochs > 0)
+    return TextClassifier(classes, tuple(members), words, scales, bias_C)
 
 
-def held_out(y: np.ndarray, share: float, seed: int) -> np.ndarray:
+def held_out(y: np.ndarray, share: float, seed: int, part: int = 0) -> np.ndarray:
     """Which texts are held out: the share of each class, at least one and never all.
+
+    part: which share; the first 1 / share of them have no text in common where classes are large enough.
 
     >>> int(held_out(np.array([0] * 8 + [1] * 2), 0.25, 0).sum())
     3
@@ -130,24 +146,26 @@ def held_out(y: np.ndarray, share: float, seed: int) -> np.ndarray:
     rng, held = np.random.default_rng(seed), np.zeros(len(y), bool)
     for c in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == c))
-        held[rows[: min(len(rows) - 1, max(1, round(share * len(rows))))]] = True
+        count = min(len(rows) - 1, max(1, round(share * len(rows))))
+        held[np.roll(rows, -part * count)[:count]] = True
     return held
 
 
 def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, Any]) -> str:
     """Write the classifier and return its version, as `write_model` does: safetensors and JSON, nothing that runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    words, language = classifier.words, classifier.language
+    words, members = classifier.words, classifier.members
     kept = {"words": torch.from_numpy(words.weights_CF), "words_bias": torch.from_numpy(words.bias_C),
             "idf": torch.from_numpy(words.idf_F), "bias": torch.from_numpy(classifier.bias_C)}  # fmt: skip
-    if language is not None:
-        language.text.encoder.save_pretrained(folder / ENCODER, safe_serialization=True)
-        language.text.tokenizer.save_pretrained(folder / ENCODER)
-        kept |= {"head": language.head.weight.detach().cpu(), "head_bias": language.head.bias.detach().cpu()}
+    for number, member in enumerate(members):
+        member.text.encoder.save_pretrained(folder / _named(ENCODER, number), safe_serialization=True)
+        member.text.tokenizer.save_pretrained(folder / _named(ENCODER, number))
+        kept |= {_named("head", number): member.head.weight.detach().cpu(),
+                 _named("head_bias", number): member.head.bias.detach().cpu()}  # fmt: skip
     save_file({k: v.contiguous() for k, v in kept.items()}, folder / WEIGHTS)
     (folder / WORDS).write_text(json.dumps(words.vocabularies(), sort_keys=True))
     known: dict[str, object] = {"classes": classifier.classes, "scales": classifier.scales}
-    known |= {"max_tokens": language.text.max_tokens if language else 0}
+    known |= {"members": len(members), "max_tokens": members[0].text.max_tokens if members else 0}
     (folder / CARD).write_text(json.dumps(card | known, sort_keys=True, indent=1))
     return write_manifest(folder)
 
@@ -158,15 +176,22 @@ def read_classifier(folder: Path) -> TextClassifier:
     card, kept = read_card(folder), load_file(folder / WEIGHTS)
     stored = json.loads((folder / WORDS).read_text())
     words = WordClassifier.of(stored, kept["idf"].numpy(), kept["words"].numpy(), kept["words_bias"].numpy())
-    language = None
-    if card["max_tokens"]:
-        text = TextTower(*load_encoder(str(folder / ENCODER)), int(card["max_tokens"]))
-        language = LanguageClassifier(text, len(card["classes"])).eval()
+    members = []
+    # A card from before there were several does not count them.
+    for number in range(card.get("members", 1 if card["max_tokens"] else 0)):
+        text = TextTower(*load_encoder(str(folder / _named(ENCODER, number))), int(card["max_tokens"]))
+        member = LanguageClassifier(text, len(card["classes"])).eval()
         with torch.no_grad():
-            language.head.weight.copy_(kept["head"])
-            language.head.bias.copy_(kept["head_bias"])
+            member.head.weight.copy_(kept[_named("head", number)])
+            member.head.bias.copy_(kept[_named("head_bias", number)])
+        members.append(member)
     scales = (float(card["scales"][0]), float(card["scales"][1]))
-    return TextClassifier(tuple(card["classes"]), language, words, scales, kept["bias"].numpy())
+    return TextClassifier(tuple(card["classes"]), tuple(members), words, scales, kept["bias"].numpy())
+
+
+def _named(what: str, number: int) -> str:
+    """The first member's parts have the names that they had when it was the only one."""
+    return f"{what}_{number}" if number else what
 
 
 def _fine_tuned(
@@ -174,9 +199,10 @@ def _fine_tuned(
 ) -> LanguageClassifier:
     """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
     torch.manual_seed(seed)
-    model = LanguageClassifier(
-        TextTower(*load_encoder(settings.encoder), settings.max_tokens), classes, settings.dropout
-    ).to(device())
+    where = device()
+    tower = TextTower(*load_encoder(settings.encoder, plain_attention=where.type == "cpu"), settings.max_tokens)
+    tower.remember_tokens()
+    model = LanguageClassifier(tower, classes, settings.dropout).to(where)
     optimizer = _optimizer(model, settings)
     batches = [
         _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)
@@ -189,10 +215,10 @@ def _fine_tuned(
         for rows in ordered:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min((step + 1) / warm, (total - step) / max(1, total - warm))
-            target = torch.from_numpy(learned.y[rows]).to(model.head.weight.device)
-            loss = F.cross_entropy(
-                model([learned.texts[i] for i in rows]), target, label_smoothing=settings.label_smoothing
-            )
+            target = torch.from_numpy(learned.y[rows]).to(where)
+            with half_precision(where, settings.mixed_precision):
+                logits = model([learned.texts[i] for i in rows])
+            loss = F.cross_entropy(logits.float(), target, label_smoothing=settings.label_smoothing)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -205,6 +231,7 @@ def _fine_tuned(
         if loss_held < best:
             best, kept = loss_held, _weights(model)
     model.load_state_dict(kept)
+    tower.remembered = None
     return model.eval().cpu()
 
 
@@ -223,7 +250,7 @@ def _optimizer(model: LanguageClassifier, settings: ClassifierSettings) -> torch
         groups.append({"params": parameters, "peak": settings.learning_rate * settings.layer_decay**below})
     rest = [p for p in model.text.encoder.parameters() if id(p) not in seen]
     groups.append({"params": rest, "peak": settings.learning_rate * settings.layer_decay ** len(layers)})
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def _batches(texts: Sequence[str], size: int, rng: np.random.Generator) -> list[np.ndarray]:

@@ -13,8 +13,14 @@ class ClassifierSettings(Section):
 
     encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
     epochs: int = Field(3, ge=0, description="Passes over the labelled texts; 0: words alone, no language model.")
+    members: int = Field(
+        3, ge=1, description="Language models that learn, each holding out texts of its own, and are asked together."
+    )
     batch_size: int = Field(32, ge=1, description="Texts in a step, and at once when classifying.")
     max_tokens: int = Field(128, ge=8, description="Tokens of a text that the language model reads.")
+    mixed_precision: bool = Field(
+        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
+    )
     learning_rate: float = Field(1e-4, gt=0, description="Peak rate of the encoder's top layer.")
     head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the linear head.")
     layer_decay: float = Field(0.9, gt=0, le=1, description="Rate of a layer over that of the layer above it.")
@@ -23,7 +29,7 @@ class ClassifierSettings(Section):
     dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a label that is spread over all classes.")
     validation_share: float = Field(
-        0.1, gt=0, lt=1, description="Share of each class that is held out to stop, blend and calibrate by."
+        0.1, gt=0, lt=1, description="Share of each class that a member holds out to stop, blend and calibrate by."
     )
     max_words: int = Field(50_000, ge=1, description="Most words and pairs of words that the word model counts.")
     max_characters: int = Field(
@@ -139,6 +145,9 @@ class TaggerSettings(Section):
     epochs: int = Field(3, ge=1, description="Passes over the texts.")
     batch_size: int = Field(16, ge=1, description="Texts in a step, and at once when tagging.")
     max_tokens: int = Field(128, ge=8, description="Tokens of a text that are tagged.")
+    mixed_precision: bool = Field(
+        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
+    )
     learning_rate: float = Field(2e-4, gt=0, description="Peak rate of the encoder.")
     head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")

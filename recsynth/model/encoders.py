@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from recsynth.errors import ModelError
 
 DEFAULT_ENCODER = "minilm"
+_ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def encoder_path(name: str) -> str:
@@ -25,9 +26,11 @@ def encoder_path(name: str) -> str:
     return str(Path(package.submodule_search_locations[0]) / "model")
 
 
-def load_encoder(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_encoder(name: str, plain_attention: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load encoder and tokenizer without network, pickle or code of the folder's own.
 
+    plain_attention: as products of matrices and without dropout of its own; so a CPU learns faster than by the fused
+    kernel, which is slow backward, and than with dropout, which draws a random number for each pair of tokens.
     Raises ModelError if the name is neither a folder nor cached, holds no safetensors, or has no padding token.
     """
     path = encoder_path(name)
@@ -37,8 +40,17 @@ def load_encoder(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     trusted = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, **trusted)
+        config = AutoConfig.from_pretrained(path, **trusted)
+        how = {}
+        if plain_attention:
+            how["attn_implementation"] = "eager"
+            for key in _ATTENTION_DROPOUTS:
+                if hasattr(config, key):
+                    setattr(config, key, 0.0)
         # Weights stored in half precision would otherwise learn in it, and small steps would be rounded away.
-        encoder = AutoModel.from_pretrained(path, use_safetensors=True, dtype=torch.float32, **trusted)
+        encoder = AutoModel.from_pretrained(
+            path, config=config, use_safetensors=True, dtype=torch.float32, **how, **trusted
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
             f"encoder {name}: expected a folder or a cached model, found {str(error).splitlines()[0]}"

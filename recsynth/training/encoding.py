@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsynth.model.precision import has_bfloat16
 from recsynth.model.towers import TextTower
 from recsynth.training.settings import TrainingSettings
 
@@ -25,7 +26,7 @@ class TextEncoding:
 
     def __init__(self, text: TextTower, settings: TrainingSettings) -> None:
         self.text, self.size = text, settings.gradient_chunk
-        self.is_bf16 = settings.mixed_precision and text.mean_D.device.type == "cuda"
+        self.is_bf16 = settings.mixed_precision and has_bfloat16(text.mean_D.device)
         self.chunks: list[tuple[np.ndarray, list[str], _Dropout]] = []
         self.cached = torch.zeros(0)
         if settings.gradient_checkpointing:

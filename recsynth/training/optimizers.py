@@ -31,7 +31,7 @@ def make_optimizer(model: MatchModel, settings: TrainingSettings) -> torch.optim
     listed: list[dict[str, Any]] = [{"params": ps, "lr": peak, "peak": peak} for (_, peak), ps in groups.items()]
     if settings.optimizer == "adafactor":
         return torch.optim.Adafactor(listed, weight_decay=settings.weight_decay)
-    return torch.optim.AdamW(listed, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(listed, weight_decay=settings.weight_decay, fused=True)
 
 
 def _depths(model: MatchModel) -> dict[int, int]:

@@ -121,7 +121,7 @@ class TrainingSettings(Section):
     gradient_checkpointing: bool = Field(
         False, description="Compute the layers' states again in the backward pass, which saves their memory."
     )
-    mixed_precision: bool = Field(False, description="In bfloat16 where it is safe, on a GPU; on CPUs it does nothing.")
+    mixed_precision: bool = Field(False, description="In bfloat16 where it is safe, on a GPU or a CPU that has it.")
     max_bad_steps: int = Field(
         3,
         ge=1,

@@ -83,15 +83,14 @@ def test_checkpointing_runs_each_layer_twice_for_the_same_gradients(tmp_path: Pa
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(gradients, expected, strict=True))
 
 
-def test_mixed_precision_is_for_gpus_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_it", [False, True])
+def test_mixed_precision_is_for_machines_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_it: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": has_it, "avx512_bf16": False})
     text = tiny_model(tmp_path).text
-    encoding = TextEncoding(text, quick(mixed_precision=True))
-    assert not encoding.is_bf16
     expected = TextEncoding(text, quick()).vectors(TEXTS)
-    assert torch.equal(encoding.vectors(TEXTS), expected)
-    # As on a GPU: the same switch, on the CPU's own autocast.
-    encoding.is_bf16 = True
-    found = encoding.vectors(TEXTS)
+    found = TextEncoding(text, quick(mixed_precision=True)).vectors(TEXTS)
     assert found.dtype == torch.float32
-    assert not torch.equal(found, expected)
+    assert torch.equal(found, expected) is not has_it
     assert torch.allclose(found, expected, atol=0.05)
