@@ -69,12 +69,17 @@ def keeps_label(made: Texts, learn: Texts, words_of: Words) -> list[bool]:
     return [True] * len(made.texts) if guessed is None else list(guessed == np.array(made.labels))
 
 
+def says_nobodys_words(made: Texts, learn: Texts, words_of: Words, least_users: int) -> np.ndarray:
+    """Whether no 13 words in a row of each text (T,) are those of fewer than least_users people."""
+    rare = rare_runs(learn, words_of, least_users)
+    return np.array([rare.isdisjoint(runs(words_of(text))) for text in made.texts], bool)
+
+
 def judged(made: Texts, learn: Texts, held: Texts, words_of: Words, least_users: int) -> dict[str, float]:
     """Every figure of METRICS of the written texts but `copies`."""
     found = _figures(made.first(len(learn.texts)), made, learn, held, words_of) | added(made, learn, held, words_of)
-    rare = rare_runs(learn, words_of, least_users)
     return found | {
-        "copied": _mean([not rare.isdisjoint(runs(words_of(text))) for text in made.texts]),
+        "copied": _mean(~says_nobodys_words(made, learn, words_of, least_users)),
         "labels": len(set(made.labels) & set(learn.labels)) / max(len(set(learn.labels)), 1),
     }
 
@@ -82,10 +87,9 @@ def judged(made: Texts, learn: Texts, held: Texts, words_of: Words, least_users:
 def reference(made: Texts, learn: Texts, held: Texts, words_of: Words, least_users: int) -> dict[str, float]:
     """The same of people's: of texts learned from, as many as were written, and of held-out ones where a classifier or
     a set of runs has seen those."""
-    rare = rare_runs(learn, words_of, least_users)
     few = learn.first(len(made.texts))
     return _figures(few, held, learn, held, words_of) | {
-        "copied": _mean([not rare.isdisjoint(runs(words_of(text))) for text in held.texts])
+        "copied": _mean(~says_nobodys_words(held, learn, words_of, least_users))
     }
 
 
@@ -204,5 +208,5 @@ def _macro_f1(guessed: Any, labels: Sequence[str]) -> float:
     return float(f1_score(list(labels), guessed, labels=sorted(set(labels)), average="macro", zero_division=0))
 
 
-def _mean(values: Sequence[bool]) -> float:
+def _mean(values: np.ndarray) -> float:
     return float(np.mean(values)) if len(values) else 0.0

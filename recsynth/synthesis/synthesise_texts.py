@@ -11,7 +11,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.stage import Frames, Night
-from recsynth.synthesis.label_judge import METRICS, Texts, judged, keeps_label, reference, shuffled
+from recsynth.synthesis.label_judge import (
+    METRICS,
+    Texts,
+    judged,
+    keeps_label,
+    reference,
+    says_nobodys_words,
+    shuffled,
+)
 from recsynth.synthesis.label_settings import LabelledTextSettings
 from recsynth.synthesis.label_texts import (
     HELD,
@@ -135,13 +143,15 @@ def _condition() -> Column:
 
 
 def _kept(drawn: DataFrame, learn: DataFrame, settings: LabelledTextSettings) -> DataFrame:
-    """Texts that keep their label, of each label those drawn most often; judged in one task a kind."""
+    """Texts that keep their label and say nobody's words, of each label those drawn most often; one task a kind."""
     sides = [frame.withColumn("condition", _condition()) for frame in (drawn.persist(), learn)]
     both = sides[0].groupBy("kind").cogroup(sides[1].groupBy("kind"))
 
     def keep(drawn: pd.DataFrame, learn: pd.DataFrame) -> pd.DataFrame:
-        made, told = (Texts(p["text"].tolist(), p["condition"].tolist()) for p in (drawn, learn.sort_values("text")))
-        return drawn.loc[keeps_label(made, told, words_of), ["text"]]
+        learn, made = learn.sort_values("text"), Texts(drawn["text"].tolist(), drawn["condition"].tolist())
+        told = Texts(learn["text"].tolist(), learn["condition"].tolist(), learn["people"].tolist())
+        is_nobodys = says_nobodys_words(made, told, words_of, settings.least_users)
+        return drawn.loc[np.array(keeps_label(made, told, words_of)) & is_nobodys, ["text"]]
 
     kept = drawn.join(both.applyInPandas(keep, "text string"), on="text", how="left_semi")
     own = Window.partitionBy("label", "sentiment").orderBy(F.desc("draws"), "text")

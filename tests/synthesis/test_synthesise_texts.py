@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.synthesis import label_texts
+from recsynth.synthesis import synthesise_texts as synthesise_texts_module
 from recsynth.synthesis.label_texts import HELD, LEARN, rare_texts, split_texts, told_texts
 from recsynth.synthesis.synthesise_texts import synthesise_texts
 from recsynth.tables.gold import CLICK_FARMS
@@ -123,6 +124,18 @@ def test_what_one_person_alone_said_is_not_written(inputs: Inputs, texts: pd.Dat
     rare = {r.plain for r in rare_texts(told, on.settings.synthesis.labelled).collect()}
     assert {"gold thing37 gold gold", "gold thing38 gold gold"} <= rare
     assert rare.isdisjoint(texts["text"])
+
+
+def test_thirteen_words_in_a_row_of_one_person_are_not_kept(spark: SparkSession, on: Night) -> None:
+    of, secret = ("question", "red", None), "gold " + " ".join(f"thing{n}" for n in range(14))
+    columns = "kind string, label string, sentiment string, text string, "
+    learn = spark.createDataFrame([(*of, secret, ["anna"]), (*of, "gold", ["anna"])], columns + "people array<string>")
+    drawn = spark.createDataFrame([(*of, f"so {secret}", 9), (*of, "gold thing1", 1)], columns + "draws int")
+    kept = [synthesise_texts_module._kept(drawn, learn, on.settings.synthesis.labelled.model_copy(update=changed))
+            for changed in ({}, {"least_users": 1})]  # fmt: skip
+    assert [sorted(r.text for r in rows.collect()) for rows in kept] == [
+        ["gold thing1"], ["gold thing1", f"so {secret}"],
+    ]  # fmt: skip
 
 
 def test_what_a_click_farm_wrote_teaches_nothing(inputs: Inputs, texts: pd.DataFrame, on: Night) -> None:
