@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ from recsynth.texts import MOST_CHARS
 
 log = logging.getLogger(__name__)
 WEIGHTS, WORDS = "classifier.safetensors", "words.json"
+FIRST_SCALE = 20.0
+_NO_LETTER = re.compile(r"[\W\d_]+")
 
 
 class Labelled(NamedTuple):
@@ -42,13 +45,40 @@ class Labelled(NamedTuple):
     y: np.ndarray
 
 
-class LanguageClassifier(nn.Module):
-    """The pretrained encoder, the mean of its token states, and a linear head over the classes."""
+class CosineHead(nn.Module):
+    """Logits scale * cos(text, class) (B, C): a class is a vector among the texts', and can begin as one of them."""
 
-    def __init__(self, text: TextTower, classes: int, dropout: float = 0.0) -> None:
+    def __init__(self, classes: int, size: int, scale: float = FIRST_SCALE) -> None:
         super().__init__()
-        self.text, self.dropout = text, nn.Dropout(dropout)
-        self.head = nn.Linear(text.embedding_size, classes)
+        self.weight = nn.Parameter(torch.zeros(classes, size))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def forward(self, pooled_BD: Tensor) -> Tensor:
+        """Logits (B, C) in float32."""
+        texts_BD, classes_CD = F.normalize(pooled_BD.float(), dim=-1), F.normalize(self.weight, dim=-1)
+        logits_BC: Tensor = self.log_scale.exp() * (texts_BD @ classes_CD.T)
+        return logits_BC
+
+    @torch.no_grad()
+    def begin(self, pooled_MD: np.ndarray, y: np.ndarray, named_CD: np.ndarray | None) -> None:
+        """Take the mean direction of each class's texts, and that of its name beside it where names mean something."""
+        texts_MD = F.normalize(torch.from_numpy(pooled_MD), dim=-1)
+        means_CD = torch.zeros(self.weight.shape).index_add_(0, torch.from_numpy(y), texts_MD)
+        start_CD = F.normalize(means_CD, dim=-1)
+        if named_CD is not None:
+            start_CD = start_CD + F.normalize(torch.from_numpy(named_CD), dim=-1)
+        self.weight.copy_(F.normalize(start_CD, dim=-1))
+
+
+class LanguageClassifier(nn.Module):
+    """The pretrained encoder, the mean of its token states, and a head over the classes.
+
+    head: classes as vectors; a linear one is of folders from before.
+    """
+
+    def __init__(self, text: TextTower, head: CosineHead | nn.Linear, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.text, self.dropout, self.head = text, nn.Dropout(dropout), head
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Logits (B, C)."""
@@ -125,7 +155,7 @@ def fit_classifier(
         if settings.epochs:
             log.info("member %d of %d learns from %d texts", part + 1, len(parts), len(learned.texts))
             with torch.random.fork_rng():
-                members.append(_fine_tuned(learned, checked, len(classes), settings, sub_seed(seed, part)))
+                members.append(_fine_tuned(learned, checked, classes, settings, sub_seed(seed, part)))
             heard.append(members[-1].log_probabilities(checked.texts, settings.batch_size))
     if len(parts) > 1:
         # The words' own classifier has no chance in it: what several would say, one says that learned from all.
@@ -160,8 +190,8 @@ def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, A
     for number, member in enumerate(members):
         member.text.encoder.save_pretrained(folder / _named(ENCODER, number), safe_serialization=True)
         member.text.tokenizer.save_pretrained(folder / _named(ENCODER, number))
-        kept |= {_named("head", number): member.head.weight.detach().cpu(),
-                 _named("head_bias", number): member.head.bias.detach().cpu()}  # fmt: skip
+        of_head = {_named(f"head.{name}", number): value for name, value in member.head.state_dict().items()}
+        kept |= {name: value.detach().cpu() for name, value in of_head.items()}
     save_file({k: v.contiguous() for k, v in kept.items()}, folder / WEIGHTS)
     (folder / WORDS).write_text(json.dumps(words.vocabularies(), sort_keys=True))
     known: dict[str, object] = {"classes": classifier.classes, "scales": classifier.scales}
@@ -180,11 +210,14 @@ def read_classifier(folder: Path) -> TextClassifier:
     # A card from before there were several does not count them.
     for number in range(card.get("members", 1 if card["max_tokens"] else 0)):
         text = TextTower(*load_encoder(str(folder / _named(ENCODER, number))), int(card["max_tokens"]))
-        member = LanguageClassifier(text, len(card["classes"])).eval()
-        with torch.no_grad():
-            member.head.weight.copy_(kept[_named("head", number)])
-            member.head.bias.copy_(kept[_named("head_bias", number)])
-        members.append(member)
+        shape = len(card["classes"]), text.embedding_size
+        head: CosineHead | nn.Linear = CosineHead(*shape)
+        if "head" in kept:  # from before classes were vectors
+            head = nn.Linear(*shape[::-1])
+            head.load_state_dict({"weight": kept["head"], "bias": kept["head_bias"]})
+        else:
+            head.load_state_dict({name: kept[_named(f"head.{name}", number)] for name in head.state_dict()})
+        members.append(LanguageClassifier(text, head).eval())
     scales = (float(card["scales"][0]), float(card["scales"][1]))
     return TextClassifier(tuple(card["classes"]), tuple(members), words, scales, kept["bias"].numpy())
 
@@ -195,18 +228,23 @@ def _named(what: str, number: int) -> str:
 
 
 def _fine_tuned(
-    learned: Labelled, held: Labelled, classes: int, settings: ClassifierSettings, seed: int
+    learned: Labelled, held: Labelled, classes: Sequence[str], settings: ClassifierSettings, seed: int
 ) -> LanguageClassifier:
     """Cross-entropy over batches of like length; the epoch that is best on the held-out texts is kept."""
     torch.manual_seed(seed)
     where = device()
     tower = TextTower(*load_encoder(settings.encoder, plain_attention=where.type == "cpu"), settings.max_tokens)
     tower.remember_tokens()
-    model = LanguageClassifier(tower, classes, settings.dropout).to(where)
+    head = CosineHead(len(classes), tower.embedding_size)
+    names = [" ".join(_NO_LETTER.split(name)).strip() for name in classes]
+    # Numbers name nothing: only where every class has a word or so is what the names mean a beginning.
+    named_CD = tower.encode_plain(names, settings.batch_size) if min(map(len, names)) > 1 else None
+    head.begin(tower.encode_plain(learned.texts, settings.batch_size), learned.y, named_CD)
+    model = LanguageClassifier(tower, head, settings.dropout).to(where)
     optimizer = _optimizer(model, settings)
-    batches = [
-        _batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(settings.epochs)
-    ]
+    a_pass = math.ceil(len(learned.texts) / settings.batch_size)
+    passes = max(settings.epochs, math.ceil(settings.least_steps / a_pass))
+    batches = [_batches(learned.texts, settings.batch_size, np.random.default_rng((seed, e))) for e in range(passes)]
     total, step = sum(map(len, batches)), 0
     warm = max(1, round(settings.warmup * total))
     best, kept = math.inf, _weights(model)
@@ -227,7 +265,7 @@ def _fine_tuned(
         model.eval()
         heard = model.log_probabilities(held.texts, settings.batch_size)
         loss_held, right = -heard[np.arange(len(held.y)), held.y].mean(), (heard.argmax(1) == held.y).mean()
-        log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, settings.epochs, loss_held, right)
+        log.info("epoch %d of %d: held-out loss %.4f, accuracy %.4f", epoch + 1, passes, loss_held, right)
         if loss_held < best:
             best, kept = loss_held, _weights(model)
     model.load_state_dict(kept)
