@@ -18,6 +18,7 @@ import json
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from sklearn.metrics import f1_score
 
 from recsynth.apps.text_classifier import fit_classifier, held_out, shown
 from recsynth.apps.text_settings import ClassifierSettings
+from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_difference
 
 # Passes over each set, and the least accuracy and macro-F1: a little below what was reached, for another machine.
@@ -47,7 +49,8 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of the classifier")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    print("set | seed | texts | words: accuracy, macro-F1 | classifier: accuracy, macro-F1 | ahead by (95 %) | seconds")
+    print("set | seed | texts | words: accuracy, macro-F1 | classifier with its first member alone | classifier: accuracy,"
+          " macro-F1 | calibration error | ahead by (95 %) | seconds")  # fmt: skip
     faults = [f for name in options.sets for seed in options.seeds for f in _judged(name, seed, options.data)]
     for fault in faults:
         print(f"MISSED {fault}")
@@ -61,11 +64,16 @@ def _judged(name: str, seed: int, data: Path) -> list[str]:
     classifier = fit_classifier(texts, labels, ClassifierSettings(epochs=passes), seed)
     seconds, classes, true = time.monotonic() - started, np.array(classifier.classes), np.array(judged_labels)
     words = classes[classifier.words.log_probabilities([shown(t) for t in judged_texts]).argmax(1)]
-    ours = classes[classifier.probabilities(judged_texts).argmax(1)]
-    accuracy, f1 = (ours == true).mean(), f1_score(true, ours, average="macro")
+    chances = classifier.probabilities(judged_texts)
+    ours, first = classes[chances.argmax(1)], replace(classifier, members=classifier.members[:1])
+    alone = classes[first.probabilities(judged_texts).argmax(1)]
+    error = expected_calibration_error(*binned(chances.max(1), ours == true)[1:])
+    (accuracy, f1), *others = (
+        ((guessed == true).mean(), f1_score(true, guessed, average="macro")) for guessed in (ours, words, alone)
+    )
     low, high = bootstrap_difference(ours == true, words == true)
-    plain = f"{(words == true).mean():.4f}, {f1_score(true, words, average='macro'):.4f}"
-    cells = (name, seed, f"{len(texts)} + {len(true)}", plain, f"{accuracy:.4f}, {f1:.4f}")
+    plain, single, both = (f"{right:.4f}, {macro:.4f}" for right, macro in (*others, (accuracy, f1)))
+    cells = (name, seed, f"{len(texts)} + {len(true)}", plain, single, both, f"{error:.4f}")
     print(*cells, f"{low:+.4f} to {high:+.4f}", f"{seconds:.0f}", sep=" | ", flush=True)
     reached = {"accuracy": (accuracy, least_accuracy), "macro-F1": (f1, least_f1), "ahead of words by": (low, 1e-9)}
     return [f"{name} {what}: expected at least {least}, found {found:.4f}" for what, (found, least) in reached.items()
