@@ -35,6 +35,17 @@ class Span(NamedTuple):
     chance: float = 1.0
 
 
+class Marked(NamedTuple):
+    """Texts and the spans of each."""
+
+    texts: Sequence[str]
+    spans: Sequence[Sequence[Span]]
+
+    def at(self, rows: np.ndarray) -> Marked:
+        """Those at some places, in their order."""
+        return Marked([self.texts[i] for i in rows], [self.spans[i] for i in rows])
+
+
 class Tagger(nn.Module):
     """The pretrained encoder's token states and a linear head over outside, and beginning and inside of each field."""
 
@@ -91,23 +102,20 @@ def fit_tagger(
         where = device()
         tower = TextTower(*load_encoder(settings.encoder, plain_attention=where.type == "cpu"), settings.max_tokens)
         model = Tagger(tower, fields, settings.dropout).to(where)
-        order = rng.permutation(len(texts))
-        held = max(1, round(settings.validation_share * len(texts)))
-        checked, learned = order[:held], order[held:]
-        _train(model, texts, spans, learned, checked, settings, rng)
-        _calibrate(model, texts, spans, checked, settings)
+        order, held = rng.permutation(len(texts)), max(1, round(settings.validation_share * len(texts)))
+        checked, learned = (Marked(texts, spans).at(rows) for rows in (order[:held], order[held:]))
+        _train(model, learned, checked, settings, rng)
+        _calibrate(model, checked, settings.batch_size)
     return model.eval().cpu()
 
 
-def _train(
-    model: Tagger, texts: Sequence[str], spans: Sequence[Sequence[Span]], learned: np.ndarray, checked: np.ndarray,
-    settings: TaggerSettings, rng: np.random.Generator,
-) -> None:  # fmt: skip
+def _train(model: Tagger, learned: Marked, checked: Marked, settings: TaggerSettings, rng: np.random.Generator) -> None:
+    """Cross-entropy over the tokens; the epoch that is best on the held-out texts is kept."""
     head = {"params": list(model.head.parameters()), "lr": settings.head_learning_rate}
     body = {"params": list(model.text.encoder.parameters()), "lr": settings.learning_rate}
     optimizer = torch.optim.AdamW([head, body], weight_decay=settings.weight_decay, fused=True)
     size = settings.batch_size
-    total = settings.epochs * math.ceil(len(learned) / size)
+    total = settings.epochs * math.ceil(len(learned.texts) / size)
     warm = max(1, round(settings.warmup * total))
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, max(0.0, (total - step) / max(1, total - warm)))
@@ -116,17 +124,17 @@ def _train(
     for epoch in range(settings.epochs):
         model.train()
         # Texts of like length side by side: little of a batch is padding.
-        lengths = np.array([len(texts[i]) for i in learned]) * rng.uniform(0.8, 1.25, len(learned))
-        batches = np.array_split(learned[np.argsort(lengths, kind="stable")], math.ceil(len(learned) / size))
+        lengths = np.array([len(t) for t in learned.texts]) * rng.uniform(0.8, 1.25, len(learned.texts))
+        batches = np.array_split(np.argsort(lengths, kind="stable"), math.ceil(len(lengths) / size))
         for rows in (batches[i] for i in rng.permutation(len(batches))):
             with half_precision(model.head.weight.device, settings.mixed_precision):
-                loss = _loss(model, texts, spans, rows, settings.hidden_share, rng)
+                loss = _loss(model, learned.at(rows), settings.hidden_share, rng)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             rate.step()
-        held_out = _held_out_loss(model, texts, spans, checked, size, rng)
+        held_out = _held_out_loss(model, checked, size, rng)
         log.info("epoch %d of %d: held-out loss %.4f", epoch + 1, settings.epochs, held_out)
         if held_out < best:
             best, kept = held_out, {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -134,16 +142,13 @@ def _train(
         model.load_state_dict(kept)
 
 
-def _loss(
-    model: Tagger, texts: Sequence[str], spans: Sequence[Sequence[Span]], rows: np.ndarray, hidden: float,
-    rng: np.random.Generator,
-) -> Tensor:  # fmt: skip
-    tokens, places = tokenised(model.text, [texts[i] for i in rows])
-    taught = [tags(place, spans[i], model.fields) for place, i in zip(places, rows, strict=True)]
+def _loss(model: Tagger, marked: Marked, hidden: float, rng: np.random.Generator) -> Tensor:
+    tokens, places = tokenised(model.text, marked.texts)
+    taught = [tags(place, spans, model.fields) for place, spans in zip(places, marked.spans, strict=True)]
     mask = model.text.tokenizer.mask_token_id
     if hidden and mask is not None:
-        for n, (place, i) in enumerate(zip(places, rows, strict=True)):
-            for span in (s for s in spans[i] if rng.random() < hidden):
+        for n, (place, spans) in enumerate(zip(places, marked.spans, strict=True)):
+            for span in (s for s in spans if rng.random() < hidden):
                 inside = [t for t, (start, end) in enumerate(place) if end > start and _overlaps(start, end, span)]
                 tokens["input_ids"][n, inside] = mask
     target = torch.tensor(taught, device=model.head.weight.device)
@@ -151,26 +156,22 @@ def _loss(
 
 
 @torch.no_grad()
-def _held_out_loss(
-    model: Tagger, texts: Sequence[str], spans: Sequence[Sequence[Span]], rows: np.ndarray, size: int,
-    rng: np.random.Generator,
-) -> float:  # fmt: skip
+def _held_out_loss(model: Tagger, checked: Marked, size: int, rng: np.random.Generator) -> float:
     model.eval()
+    rows = np.arange(len(checked.texts))
     pieces = [rows[i : i + size] for i in range(0, len(rows), size)]
-    return float(np.mean([_loss(model, texts, spans, piece, 0.0, rng).item() for piece in pieces]))
+    return float(np.mean([_loss(model, checked.at(piece), 0.0, rng).item() for piece in pieces]))
 
 
 @torch.no_grad()
-def _calibrate(
-    model: Tagger, texts: Sequence[str], spans: Sequence[Sequence[Span]], rows: np.ndarray, settings: TaggerSettings
-) -> None:
+def _calibrate(model: Tagger, checked: Marked, size: int) -> None:
     """One temperature for all tokens, of least log loss on held-out texts (Guo et al., ICML 2017)."""
     model.eval()
     logits, targets = [], []
-    for start in range(0, len(rows), settings.batch_size):
-        piece = rows[start : start + settings.batch_size]
-        tokens, places = tokenised(model.text, [texts[i] for i in piece])
-        taught = [tags(place, spans[i], model.fields) for place, i in zip(places, piece, strict=True)]
+    for start in range(0, len(checked.texts), size):
+        piece = slice(start, start + size)
+        tokens, places = tokenised(model.text, checked.texts[piece])
+        taught = [tags(place, of, model.fields) for place, of in zip(places, checked.spans[piece], strict=True)]
         logits.append(model(tokens).flatten(0, 1))
         targets.append(torch.tensor(taught, device=model.head.weight.device).flatten())
     said, true = torch.cat(logits), torch.cat(targets)

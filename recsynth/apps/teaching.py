@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from recsynth.apps.classify import classifier_in_use
 from recsynth.apps.text_classifier import TextClassifier, fit_classifier, read_classifier, write_classifier
-from recsynth.apps.text_settings import TeachingSettings
+from recsynth.apps.text_settings import ClassifierSettings, TeachingSettings
 from recsynth.measure.calibration import binned, expected_calibration_error
 from recsynth.measure.intervals import bootstrap_mean
 from recsynth.model.folder import register
@@ -97,7 +97,8 @@ def teach(
     figures = _figures(found, true, task, night.settings.evaluation.resamples)
     f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
-    row = _write(taught, task, settings, night, len(learn) + len(more), f1, is_champion)
+    about = (len(learn) + len(more), {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)
+    row = (*_written(taught, task.name, settings.classifier, night), *about)
     log.info("%s: macro-F1 %s; champion: %s", task.name, {k: round(v, 4) for k, v in f1.items()}, is_champion)
     return Taught([row], [(STAGE, metric, model, task.name, *rest) for metric, model, *rest in figures])
 
@@ -141,13 +142,10 @@ def _figures(found: dict[str, _Said], true: np.ndarray, task: Task, resamples: i
     return rows
 
 
-def _write(
-    taught: TextClassifier, task: Task, settings: TeachingSettings, night: Night, texts: int, f1: dict[str, float],
-    is_champion: bool,
-) -> tuple[object, ...]:  # fmt: skip
-    card = {"task": task.name, "settings": settings.classifier.model_dump(mode="json")}
-    made = night.work / f"classifier_{task.name}"
-    version = register(task.name, lambda folder: write_classifier(taught, folder, card), made, night.models)
-    base = settings.classifier.encoder if taught.members else "words"
-    return (task.name, version, f"{night.models.name}/{version}", base, list(taught.classes), texts,
-            {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)  # fmt: skip
+def _written(taught: TextClassifier, task: str, settings: ClassifierSettings, night: Night) -> tuple[object, ...]:
+    """Write the classifier; the columns of model.classifiers that say what it is and where it lies."""
+    card = {"task": task, "settings": settings.model_dump(mode="json")}
+    made = night.work / f"classifier_{task}"
+    version = register(task, lambda folder: write_classifier(taught, folder, card), made, night.models)
+    base = settings.encoder if taught.members else "words"
+    return (task, version, f"{night.models.name}/{version}", base, list(taught.classes))

@@ -49,8 +49,8 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of the classifier")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    print("set | seed | texts | words: accuracy, macro-F1 | classifier with its first member alone | classifier: accuracy,"
-          " macro-F1 | calibration error | ahead by (95 %) | seconds")  # fmt: skip
+    print("set | seed | texts | words: accuracy, macro-F1 | classifier, its first member alone | classifier | "
+          "calibration error | ahead of words by (95 %) | seconds")  # fmt: skip
     faults = [f for name in options.sets for seed in options.seeds for f in _judged(name, seed, options.data)]
     for fault in faults:
         print(f"MISSED {fault}")
