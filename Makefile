@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-surges bench-poison bench-planted bench-texts bench-synthesis bench-robustness bench-labels bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-robustness bench-labels bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -47,7 +47,7 @@ bench-gpu: .venv/installed  ## the GPU path on a machine that has one: checks, s
 bench-poison: .venv/installed  ## what click farms and planted words move in the lists of a simulated shop
 	$(BIN)/python -m tests.benchmarks.poison $(ARGS)
 
-bench-apps: bench-propensity bench-value bench-demand bench-surges bench-planted bench-texts  ## the applications
+bench-apps: bench-propensity bench-value bench-demand bench-surges bench-planted bench-texts bench-aspects  ## the applications
 
 bench-propensity: .venv/installed  ## chances to buy on Online Retail, judged on the days after three dates
 	$(BIN)/python -m tests.benchmarks.propensity --data $(RECSYNTH_DATA)/online_retail $(ARGS)
@@ -66,6 +66,9 @@ bench-planted: .venv/installed  ## answers, labels and advertisements on the sim
 
 bench-texts: .venv/installed  ## text classifiers on five labelled sets, 90 minutes
 	$(BIN)/python -m tests.benchmarks.texts --data $(RECSYNTH_DATA) $(ARGS)
+
+bench-aspects: .venv/installed  ## aspects of product reviews and what is thought of them, a product left out at a time
+	$(BIN)/python -m tests.benchmarks.aspects --data $(RECSYNTH_DATA) $(ARGS)
 
 bench-robustness: .venv/installed  ## mistyped and missing texts, blind clicks; with items in other words and without
 	$(BIN)/python -m tests.benchmarks.robustness --data $(RECSYNTH_DATA)/online_retail $(ARGS)

@@ -15,6 +15,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from recsynth.apps.aspects import check_examples
 from recsynth.checks.check import check_rules
 from recsynth.errors import ContractError, ErasureError, HeldError, InputError, RecsynthError
 from recsynth.faults import fault_point
@@ -50,6 +51,7 @@ def run_night(
     with the page written, if all is done but a rule of `ops.checks` holds the night back.
     """
     check_rules(spark, settings.checks)
+    check_examples(settings.apps.sentiment)
     night = Night(f"{as_of}-{uuid.uuid4().hex[:8]}", as_of, datetime.now(UTC), settings)
     landing = Path(settings.paths.landing)
     with held_lake(spark, night) as ledger:

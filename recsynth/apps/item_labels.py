@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
-from recsynth.apps.tagger import Span, Tagger, fit_tagger, read_tagger, write_tagger
+from recsynth.apps.tagger import Span, fit_tagger, read_tagger, write_tagger
+from recsynth.apps.tagging import tagged
 from recsynth.apps.teaching import STAGE, Task, Taught, is_due
 from recsynth.measure.spans import span_scores
-from recsynth.memory import give_back
-from recsynth.model.folder import check_folder, register, use_threads
+from recsynth.model.folder import register
 from recsynth.stage import Night
 from recsynth.tables.output import ITEM_LABELS
 from recsynth.texts import is_held_out
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 FIELDS = "item_fields"
 CATEGORIES = Task("item_category")
 NEW, BEFORE, DICTIONARY = "challenger", "champion", "known_values"
-_FOUND = "content_hash string, field string, start int, words string, confidence double"
 
 
 class Lesson(NamedTuple):
@@ -134,13 +133,11 @@ def item_labels(
 
 
 def _of_fields(words: DataFrame, before: DataFrame, version: str, folder: Path, night: Night) -> DataFrame:
-    check_folder(folder)  # One clear error here, not one from each worker.
     size, threads = night.settings.apps.labels.tagger.batch_size, night.settings.inference.threads
     known = before.select("content_hash", "field", "start", "words", "confidence").distinct()
     texts = words.select("content_hash", "text").dropDuplicates(["content_hash"])
     unread = texts.join(known, on="content_hash", how="left_anti")
-    spread = unread.repartition(words.sparkSession.sparkContext.defaultParallelism, "content_hash")
-    found = spread.mapInPandas(_tagging(str(folder), size, threads), _FOUND).persist().union(known)
+    found = tagged(unread, folder, size, threads).persist().union(known)
     spellings = words.select(F.explode("fields").alias("field", "value"))
     counted = spellings.groupBy("field", F.lower("value").alias("plain"), "value").count()
     usual = counted.groupBy("field", "plain").agg(F.max_by("value", F.struct("count", "value")).alias("spelled"))
@@ -188,26 +185,3 @@ def _lesson(rows: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> Lesson:
     marked = [(t, recorded_spans(t, dict(f), known)) for t, f in zip(rows["text"], rows["fields"], strict=True)]
     kept = [(text, spans) for text, spans in marked if any(s.field != ANY for s in spans)]
     return Lesson([text for text, _ in kept], [spans for _, spans in kept])
-
-
-def _worker_tagger(folder: str, threads: int) -> Tagger:
-    use_threads(threads)
-    return read_tagger(Path(folder))
-
-
-def _tagging(folder: str, size: int, threads: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    def tag(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        tagger = _worker_tagger(folder, threads)
-        for batch in batches:
-            # In one order whatever the shuffle's: what is padded together differs in the last digits.
-            batch = batch.sort_values("content_hash")
-            texts = batch["text"].tolist()
-            found = zip(batch["content_hash"], texts, tagger.spans(texts, size), strict=True)
-            rows = [
-                (key, s.field, s.start, text[s.start : s.end], s.chance) for key, text, spans in found for s in spans
-            ]
-            yield pd.DataFrame(rows, columns=["content_hash", "field", "start", "words", "confidence"])
-        del tagger
-        give_back()
-
-    return tag

@@ -79,7 +79,9 @@ def _reviewed(reviews: DataFrame, classifiers: DataFrame, text_labels: DataFrame
     """One row per (review, topic): event_id, item_id, named, topic, day, text, label, score."""
     apps = night.settings.apps
     labels = labels_by(classifier_in_use(classifiers, TASK.name), text_labels)
-    polar = with_polarity(spoken_lately(reviews, days, night), labels, apps.sentiment).dropna(subset="label")
+    polar = with_polarity(spoken_lately(reviews, classifiers, days, night), labels, apps.sentiment).dropna(
+        subset="label"
+    )
     # A review has one voice on a topic, however many of its clauses name it.
     strongest = F.max_by(F.struct("label", "score", "text"), F.struct(F.abs("score"), "content_hash"))
     voice = polar.groupBy("event_id", "item_id", "day", F.col("aspect").alias("topic")).agg(strongest.alias("v"))

@@ -7,6 +7,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from recsynth.apps.aspects import teach_aspects
 from recsynth.apps.classify import classifier_in_use, read_texts
 from recsynth.apps.item_labels import CATEGORIES, labelled_items, teach_tagger
 from recsynth.apps.item_words import item_words
@@ -14,7 +15,7 @@ from recsynth.apps.opinions import looked_at
 from recsynth.apps.posts import SENTIMENT as POST_SENTIMENT
 from recsynth.apps.posts import TOPIC, labelled_posts, posted_lately, sentiment_reader
 from recsynth.apps.review_sentiment import TASK as SENTIMENT
-from recsynth.apps.review_sentiment import days_read, labelled_reviews, spoken_lately, stars_polarity
+from recsynth.apps.review_sentiment import days_read, labelled_reviews, spoken_lately, stars_polarity, told_lately
 from recsynth.apps.service_answers import INTENT, asked_lately, intent_task, noted_questions
 from recsynth.apps.settings import PostSettings
 from recsynth.apps.teaching import Task, teach
@@ -35,7 +36,7 @@ def teach_texts(
     Reads silver.reviews (stars are labels, but those of gold.click_farms), silver.posts (topics and sentiments that
     were told), silver.tickets (intents that agents noted), silver.items (records are), synthesis.synthetic_texts where
     the gate found that they help, and model.classifiers of earlier nights; writes model.classifiers and ops.metrics,
-    where the segment is the task; see `teach` and `teach_tagger`.
+    where the segment is the task; see `teach`, `teach_aspects` and `teach_tagger`.
     """
     apps, spark, taught = night.settings.apps, reviews.sparkSession, []
     written = {kind: synthetic_texts.where((F.col("kind") == kind) & (F.col("training_weight") > 0))
@@ -45,6 +46,8 @@ def teach_texts(
         stars = stars_polarity(F.col("label").cast("double"), apps.sentiment)
         more = written["review"].select("text", stars.alias("label"))
         taught.append(teach(said, classifiers, SENTIMENT, apps.sentiment, night, more))
+        recent = told_lately(of_people(reviews, click_farms, night), days_read(apps.sentiment), night)
+        taught.append(teach_aspects(recent.dropna(subset="text"), classifiers, night))
     if apps.opinions.enabled and apps.posts.enabled:
         for label, task, settings in _told(apps.posts):
             more = written["opinion"].select("text", F.col("label" if label == "topic" else "sentiment").alias("label"))
@@ -76,7 +79,7 @@ def label_texts(
     days = looked_at(apps.opinions)
     kinds: list[tuple[Row | None, ClassifierSettings, DataFrame]] = []
     if apps.sentiment.enabled:
-        spoken = spoken_lately(reviews, max(days_read(apps.sentiment), days), night)
+        spoken = spoken_lately(reviews, classifiers, max(days_read(apps.sentiment), days), night)
         kinds.append((classifier_in_use(classifiers, SENTIMENT.name), apps.sentiment.classifier, spoken))
     if apps.opinions.enabled and apps.posts.enabled:
         posted = posted_lately(posts, days, night)

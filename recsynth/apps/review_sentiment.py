@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from recsynth.apps.aspects import found_aspects
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.teaching import Task, one_label
 from recsynth.apps.text_settings import SentimentSettings
@@ -25,10 +27,15 @@ def labelled_reviews(reviews: DataFrame, night: Night) -> DataFrame:
     return one_label(told(reviews, night.settings.shop_time_zone).select("text", label))
 
 
-def spoken_lately(reviews: DataFrame, days: int, night: Night) -> DataFrame:
-    """`spoken_of` the reviews of items within so many days before the as-of date."""
+def spoken_lately(reviews: DataFrame, classifiers: DataFrame, days: int, night: Night) -> DataFrame:
+    """`spoken_of` the reviews of items within so many days, by listed and found aspects; classifiers: run_date."""
+    return spoken_of(told_lately(reviews, days, night), night.settings.apps.sentiment, found_aspects(classifiers))
+
+
+def told_lately(reviews: DataFrame, days: int, night: Night) -> DataFrame:
+    """Reviews of items within so many days before the as-of date, as `told`."""
     recent = reviews.where(F.col("ts") >= F.lit(night.cutoff_before(days))).where("item_id is not null")
-    return spoken_of(told(recent, night.settings.shop_time_zone), night.settings.apps.sentiment)
+    return told(recent, night.settings.shop_time_zone)
 
 
 def days_read(settings: SentimentSettings) -> int:
@@ -50,7 +57,7 @@ def review_sentiment(
     if not settings.enabled:
         return {"review_sentiment": nothing, "metrics": spark.createDataFrame([], METRICS.schema)}
     best = classifier_in_use(classifiers, TASK.name)
-    spoken = spoken_lately(of_people(reviews, click_farms, night), days_read(settings), night).persist()
+    spoken = spoken_lately(of_people(reviews, click_farms, night), classifiers, days_read(settings), night).persist()
     said = with_polarity(spoken, labels_by(best, text_labels), settings)
     table = _by_day(said.dropna(subset="label"), best.model_version if best else None, night)
     return {"review_sentiment": table, "metrics": _counted(said)}
@@ -73,14 +80,21 @@ def stars_polarity(rating: Column, settings: SentimentSettings) -> Column:
     return F.when(rating.isNotNull(), said.otherwise("neutral"))
 
 
-def spoken_of(reviews: DataFrame, settings: SentimentSettings) -> DataFrame:
-    """One row per (review, aspect): event_id, item_id, day, stars, aspect, text and its hash; text may be null."""
+def spoken_of(reviews: DataFrame, settings: SentimentSettings, found: Sequence[str] = ()) -> DataFrame:
+    """One row per (review, aspect): event_id, item_id, day, stars, aspect, text and its hash; text may be null.
+
+    found: further aspects, each the words that name it, in lower case.
+    """
     stars = stars_polarity(F.col("rating"), settings).alias("stars")
     base = reviews.select("event_id", "item_id", "day", stars, F.col("text").alias("whole"))
     whole = base.withColumn("aspect", F.lit(WHOLE)).withColumn("text", F.col("whole"))
     clauses = base.dropna(subset="whole").withColumn("text", F.explode(F.split(F.lower("whole"), _cuts(settings))))
     named = [F.when(F.col("text").rlike(whole_words(w)), F.lit(a)) for a, w in sorted(settings.aspects.items()) if w]
     about = F.array_compact(F.array(*named, F.lit(None).cast("string")))
+    if found:
+        # One pattern for all of them, the longest first: `battery life` is not `battery`.
+        pattern = whole_words(sorted(found, key=lambda words: (-len(words), words)))
+        about = F.array_union(about, F.regexp_extract_all("text", F.lit(pattern), F.lit(0)))
     spoken = clauses.withColumn("text", F.trim("text")).withColumn("aspect", F.explode(about))
     columns = ("event_id", "item_id", "day", "stars", "aspect", "text")
     both = whole.select(*columns).union(spoken.select(*columns))

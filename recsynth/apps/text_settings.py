@@ -41,6 +41,27 @@ class ClassifierSettings(Section):
     word_c: float = Field(10.0, gt=0, description="Inverse ridge of the word model.")
 
 
+class TaggerSettings(Section):
+    """How values are found in the words of items: the language model with a head over its tokens."""
+
+    encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
+    epochs: int = Field(3, ge=1, description="Passes over the texts.")
+    batch_size: int = Field(16, ge=1, description="Texts in a step, and at once when tagging.")
+    max_tokens: int = Field(128, ge=8, description="Tokens of a text that are tagged.")
+    mixed_precision: bool = Field(
+        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
+    )
+    learning_rate: float = Field(2e-4, gt=0, description="Peak rate of the encoder.")
+    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+    hidden_share: float = Field(
+        0.2, ge=0, lt=1, description="Share of values that are hidden in training, so that their surroundings count."
+    )
+    validation_share: float = Field(0.1, gt=0, lt=1, description="Share of the texts to stop and calibrate by.")
+
+
 ASPECTS = {
     "quality": [
         "quality",
@@ -101,6 +122,14 @@ class SentimentSettings(TeachingSettings):
     aspects: dict[str, list[str]] = Field(
         default_factory=lambda: ASPECTS, description="Aspect to the words that name it, in lower case, any language."
     )
+    aspect_examples: str = Field(
+        "",
+        description='JSON Lines of sentences with their aspects, `{"text": ..., "aspects": [words, ...]}`: a tagger '
+        "learns from them to find what else the shop's reviews speak of; none: the listed aspects alone.",
+    )
+    least_reviews: int = Field(5, ge=1, description="Reviews that must name an aspect that no list has.")
+    most_found: int = Field(50, ge=0, description="Most aspects that are found, those of the most reviews.")
+    aspect_tagger: TaggerSettings = Field(default_factory=TaggerSettings, description="How they are found.")
 
 
 class IntentClassifierSettings(ClassifierSettings):
@@ -139,27 +168,6 @@ class ServiceSettings(TeachingSettings):
     )
     similarity_margin: float = Field(0.1, ge=0, description="How far below the best one a further sentence may be.")
     sentences: int = Field(3, ge=1, description="Most sentences of a composed answer.")
-
-
-class TaggerSettings(Section):
-    """How values are found in the words of items: the language model with a head over its tokens."""
-
-    encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
-    epochs: int = Field(3, ge=1, description="Passes over the texts.")
-    batch_size: int = Field(16, ge=1, description="Texts in a step, and at once when tagging.")
-    max_tokens: int = Field(128, ge=8, description="Tokens of a text that are tagged.")
-    mixed_precision: bool = Field(
-        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
-    )
-    learning_rate: float = Field(2e-4, gt=0, description="Peak rate of the encoder.")
-    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
-    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
-    hidden_share: float = Field(
-        0.2, ge=0, lt=1, description="Share of values that are hidden in training, so that their surroundings count."
-    )
-    validation_share: float = Field(0.1, gt=0, lt=1, description="Share of the texts to stop and calibrate by.")
 
 
 class CategoryTeachingSettings(TeachingSettings):

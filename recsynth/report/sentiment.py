@@ -13,13 +13,13 @@ from pyspark.sql import functions as F
 from recsynth.report import plots
 from recsynth.tables.output import POLARITIES, WHOLE
 
-LINES = 8
+LINES, ASPECTS = 8, 20
 
 
 def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, Any] | None:
     """Reviews by week and polarity, aspects by mean score, the items that people complain of most, the judge.
 
-    None where no review was read. Bound: a row a week and polarity, a row an aspect, LINES items.
+    None where no review was read. Bound: a row a week and polarity, ASPECTS aspects, LINES items.
     """
     said = tables["review_sentiment"]
     counts = {p: F.sum(f"{p}_reviews").alias(p) for p in POLARITIES}
@@ -30,7 +30,8 @@ def sentiment(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[st
         return None
     mean = F.sum(F.col("score") * F.col("reviews")) / F.sum("reviews")
     by = [mean.alias("score"), F.sum("reviews").alias("reviews")]
-    aspects = said.where(F.col("aspect") != WHOLE).groupBy("aspect").agg(*by).orderBy("score").toPandas()
+    of_aspect = said.where(F.col("aspect") != WHOLE).groupBy("aspect").agg(*by)
+    aspects = of_aspect.orderBy(F.desc("reviews"), "aspect").limit(ASPECTS).orderBy("score").toPandas()
     of_item = whole.groupBy("item_id").agg(
         *by, F.min_by("sentence", F.when(F.col("sentence").isNotNull(), F.struct("score", "day"))).alias("sentence"),
         F.sum(F.size("contradicting")).alias("contradicting"),

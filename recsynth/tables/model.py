@@ -82,12 +82,16 @@ CLASSIFIERS = Table(
         column(
             "task",
             "string",
-            "what it tells: `sentiment` of a review, `intent` of a question, `item_category`, `item_fields`",
+            "`sentiment` or `aspects` of a review, `intent` of a question, `item_category`, `item_fields` and so on",
         ),
         column("model_version", "string", "sha256 over its manifest, shortened"),
         column("path", "string", "folder below the lake, manifest.json written last"),
         column("base", "string", "pretrained encoder it began from; `words` where no language model took part"),
-        column("classes", "array<string>", "labels or fields that it knows, in the order of its probabilities"),
+        column(
+            "classes",
+            "array<string>",
+            "labels or fields that it knows, in the order of its probabilities; aspects that it found",
+        ),
         column("texts", "bigint", "labelled texts that it learned from"),
         column(
             "metrics",

@@ -133,7 +133,11 @@ REVIEW_SENTIMENT = Table(
     columns=(
         column("item_id", "string", "the item"),
         column("day", "date", "day of the reviews in the shop's time zone"),
-        column("aspect", "string", "what is spoken of, such as quality; `all`: the whole review"),
+        column(
+            "aspect",
+            "string",
+            "what is spoken of, such as quality, or words that reviews have for it; `all`: the whole review",
+        ),
         column("reviews", "bigint", "reviews that day that speak of it", "reviews >= 1"),
         *(column(f"{p}_reviews", "bigint", f"of these the {p} ones", f"{p}_reviews >= 0") for p in POLARITIES),
         column("score", "double", "mean of P(positive) - P(negative)", "score between -1 and 1"),
