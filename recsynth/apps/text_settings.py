@@ -14,7 +14,7 @@ class ClassifierSettings(Section):
     encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
     epochs: int = Field(3, ge=0, description="Passes over the labelled texts; 0: words alone, no language model.")
     least_steps: int = Field(
-        200, ge=0, description="Steps that are taken at least, in more passes where there are few texts."
+        100, ge=0, description="Steps that are taken at least, in more passes where there are few texts."
     )
     members: int = Field(
         3, ge=1, description="Language models that learn, each holding out texts of its own, and are asked together."
