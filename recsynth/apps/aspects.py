@@ -74,10 +74,11 @@ def teach_aspects(reviews: DataFrame, classifiers: DataFrame, night: Night) -> T
         return Taught([], [])
     # The same examples give the same tagger in every night: what it finds is then of tonight's reviews.
     tagger = fit_tagger(*learn, [ASPECT], settings.aspect_tagger, sub_seed(night.settings.seed, ASPECTS))
-    found = {NEW: tagger.spans(judge.texts), DICTIONARY: by_dictionary(learn, judge.texts)}
+    size, least = settings.aspect_tagger.batch_size, settings.aspect_chance
+    found = {NEW: tagger.spans(judge.texts, size, least), DICTIONARY: by_dictionary(learn, judge.texts)}
     before = classifier_in_use(classifiers, ASPECTS)
     if before is not None:
-        found[BEFORE] = read_tagger(night.models.parent / before.path).spans(judge.texts)
+        found[BEFORE] = read_tagger(night.models.parent / before.path).spans(judge.texts, size, least)
     scores = {model: scored(spans, judge.spans) for model, spans in found.items()}
     metrics = [(STAGE, metric, model, ASPECTS, value, None, None, there)
                for model, (*values, there) in scores.items()
@@ -129,7 +130,8 @@ def _words_of(reviews: DataFrame, folder: Path, night: Night) -> list[str]:
         F.xxhash64(F.lit(night.seed(ASPECTS)), "event_id"), "event_id"
     ).limit(settings.max_texts).persist()  # fmt: skip
     texts = drawn.select("content_hash", "text").dropDuplicates(["content_hash"])
-    found = tagged(texts, folder, settings.aspect_tagger.batch_size, night.settings.inference.threads)
+    size, threads = settings.aspect_tagger.batch_size, night.settings.inference.threads
+    found = tagged(texts, folder, size, threads, settings.aspect_chance)
     said = drawn.join(found, on="content_hash").select(F.trim(F.lower("words")).alias("words"), "event_id")
     listed = {word.lower() for words in settings.aspects.values() for word in words} | set(settings.aspects)
     counted = said.groupBy("words").agg(F.count_distinct("event_id").alias("reviews"))

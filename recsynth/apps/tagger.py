@@ -61,8 +61,11 @@ class Tagger(nn.Module):
         return logits_MTC
 
     @torch.no_grad()
-    def spans(self, texts: Sequence[str], batch_size: int = 64) -> list[list[Span]]:
-        """The spans of each text, in its order, with calibrated chances: the least of their tokens'."""
+    def spans(self, texts: Sequence[str], batch_size: int = 64, least: float | None = None) -> list[list[Span]]:
+        """The spans of each text, in its order, with calibrated chances: the least of their tokens'.
+
+        least: chance of all fields together from which a token is in one; None: where one is likelier than none.
+        """
         self.eval()
         found: list[list[Span]] = [[] for _ in texts]
         order = np.argsort([len(t) for t in texts], kind="stable")
@@ -71,7 +74,7 @@ class Tagger(nn.Module):
             tokens, places = tokenised(self.text, [texts[i] for i in rows])
             chances = (self(tokens) / self.temperature).softmax(-1).cpu().numpy()
             for row, place, chance in zip(rows, places, chances, strict=True):
-                found[row] = whole_words(texts[row], _decoded(place, chance, self.fields))
+                found[row] = whole_words(texts[row], _decoded(place, chance, self.fields, least))
         return found
 
 
@@ -205,7 +208,9 @@ def _overlaps(start: int, end: int, span: Span) -> bool:
     return start < span.end and end > span.start
 
 
-def _decoded(places: Sequence[tuple[int, int]], chance_TC: np.ndarray, fields: Sequence[str]) -> list[Span]:
+def _decoded(
+    places: Sequence[tuple[int, int]], chance_TC: np.ndarray, fields: Sequence[str], least: float | None
+) -> list[Span]:
     """Runs of tokens of one field; a beginning starts a new one, an inside without one does too."""
     found: list[Span] = []
     run: Span | None = None
@@ -213,6 +218,8 @@ def _decoded(places: Sequence[tuple[int, int]], chance_TC: np.ndarray, fields: S
         if end <= start:
             continue
         best = int(chance.argmax())
+        if least is not None:
+            best = 1 + int(chance[1:].argmax()) if 1 - chance[OUTSIDE] >= least else OUTSIDE
         field = fields[(best - 1) // 2] if best else None
         if run is not None and (field != run.field or best % 2 == 1):
             found.append(run)

@@ -15,17 +15,19 @@ from recsynth.model.folder import check_folder, use_threads
 FOUND = "content_hash string, field string, start int, words string, confidence double"
 
 
-def tagged(texts: DataFrame, folder: Path, size: int, threads: int) -> DataFrame:
+def tagged(texts: DataFrame, folder: Path, size: int, threads: int, least: float | None = None) -> DataFrame:
     """Rows FOUND of texts (content_hash, text), by the tagger of a folder in pandas UDFs.
 
     Raises ModelError where the folder is not what its manifest says.
     """
     check_folder(folder)  # One clear error here, not one from each worker.
     spread = texts.repartition(texts.sparkSession.sparkContext.defaultParallelism, "content_hash")
-    return spread.select("content_hash", "text").mapInPandas(_tagging(str(folder), size, threads), FOUND)
+    return spread.select("content_hash", "text").mapInPandas(_tagging(str(folder), size, threads, least), FOUND)
 
 
-def _tagging(folder: str, size: int, threads: int) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+def _tagging(
+    folder: str, size: int, threads: int, least: float | None
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     def tag(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         use_threads(threads)
         tagger = read_tagger(Path(folder))
@@ -33,7 +35,7 @@ def _tagging(folder: str, size: int, threads: int) -> Callable[[Iterator[pd.Data
             # In one order whatever the shuffle's: what is padded together differs in the last digits.
             batch = batch.sort_values("content_hash")
             texts = batch["text"].tolist()
-            found = zip(batch["content_hash"], texts, tagger.spans(texts, size), strict=True)
+            found = zip(batch["content_hash"], texts, tagger.spans(texts, size, least), strict=True)
             rows = [
                 (key, s.field, s.start, text[s.start : s.end], s.chance) for key, text, spans in found for s in spans
             ]

@@ -129,6 +129,9 @@ class SentimentSettings(TeachingSettings):
     )
     least_reviews: int = Field(5, ge=1, description="Reviews that must name an aspect that no list has.")
     most_found: int = Field(50, ge=0, description="Most aspects that are found, those of the most reviews.")
+    aspect_chance: float = Field(
+        0.3, gt=0, le=1, description="Chance from which words are an aspect: of other products a tagger is rarely sure."
+    )
     aspect_tagger: TaggerSettings = Field(default_factory=TaggerSettings, description="How they are found.")
 
 

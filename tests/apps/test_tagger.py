@@ -54,6 +54,14 @@ def test_a_value_that_no_record_has_is_told_by_what_stands_around_it(tagger: Tag
     assert said(tagger, known) == {("colour", "red"), ("material", "steel")}
 
 
+def test_who_asks_for_less_gets_more(tagger: Tagger) -> None:
+    texts = taught(40, seed=5)[0] + ["I went home.", "It came on Monday."]
+    counts = [sum(map(len, tagger.spans(texts, 8, least))) for least in (0.999999, 0.5, 0.0)]
+    assert counts[0] < counts[1] <= counts[2]
+    # From no chance at all every word is in a field, whatever else is likelier.
+    assert all(tagger.spans(["I went home."], 8, 0.0))
+
+
 def test_a_reload_says_the_same_and_a_changed_file_is_refused(tagger: Tagger, tmp_path: Path) -> None:
     version = write_tagger(tagger, tmp_path / "t", {"task": "x"})
     assert version

@@ -29,7 +29,7 @@ from recsynth.apps.aspects import ASPECT, by_dictionary, scored
 from recsynth.apps.item_words import occurrences
 from recsynth.apps.tagger import Marked, Span, fit_tagger
 from recsynth.apps.text_classifier import fit_classifier, shown
-from recsynth.apps.text_settings import ClassifierSettings, TaggerSettings
+from recsynth.apps.text_settings import ClassifierSettings, SentimentSettings
 from recsynth.measure.intervals import bootstrap_difference
 
 LEAST = 3
@@ -99,7 +99,9 @@ Score = tuple[float, float, float]
 def _aspects(learned: list[Sentence], judged: list[Sentence], seed: int) -> tuple[Score, Score, Score, int]:
     """Precision, recall and F1 of the tagger, of the dictionary and of the words found; how many aspects there are."""
     learn, judge = _marked(learned), _marked(judged)
-    spans = fit_tagger(*learn, [ASPECT], TaggerSettings(), seed).spans(judge.texts)
+    settings = SentimentSettings()
+    tagger_of = fit_tagger(*learn, [ASPECT], settings.aspect_tagger, seed)
+    spans = tagger_of.spans(judge.texts, settings.aspect_tagger.batch_size, settings.aspect_chance)
     said = Counter(
         word
         for text, of in zip(judge.texts, spans, strict=True)
