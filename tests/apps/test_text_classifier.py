@@ -154,7 +154,9 @@ def test_it_is_read_as_it_was_written_and_refused_where_it_was_changed(
     texts, _ = texts_of(3, 20)
     version = write_classifier(classifier, tmp_path / "a", {"task": "t"})
     assert version == write_classifier(classifier, tmp_path / "b", {"task": "t"})
-    assert read_classifier(tmp_path / "a").probabilities(texts) == pytest.approx(classifier.probabilities(texts))
+    # Attention is in plain products while a classifier is taught, fused when it is read: the last digits differ.
+    again = read_classifier(tmp_path / "a").probabilities(texts)
+    assert again == pytest.approx(classifier.probabilities(texts), abs=1e-6)
     assert not [p for p in (tmp_path / "a").rglob("*") if p.suffix in (".pkl", ".bin", ".pt", ".joblib")]
     words = tmp_path / "a" / "words.json"
     words.write_text(words.read_text().replace("red", "rad", 1))
@@ -211,7 +213,7 @@ def test_a_classifier_from_before_there_were_several_and_classes_were_vectors_is
     kept |= {"head": kept.pop("head.weight"), "head_bias": kept.pop("head.bias")}
     save_file(kept, tmp_path / "classifier.safetensors")
     write_manifest(tmp_path)
-    assert read_classifier(tmp_path).probabilities(["red"]) == pytest.approx(old.probabilities(["red"]))
+    assert read_classifier(tmp_path).probabilities(["red"]) == pytest.approx(old.probabilities(["red"]), abs=1e-6)
 
 
 def test_few_texts_are_read_more_often(settings: ClassifierSettings, monkeypatch: pytest.MonkeyPatch) -> None:
