@@ -12,13 +12,12 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.classify import classifier_in_use
 from recsynth.apps.item_words import occurrences
-from recsynth.apps.tagger import Marked, Span, fit_tagger, read_tagger, write_tagger
-from recsynth.apps.tagging import tagged
+from recsynth.apps.tagger import Marked, Span, fit_tagger, read_tagger
+from recsynth.apps.tagging import tagged, written_tagger
 from recsynth.apps.teaching import BEFORE, NEW, STAGE, Taught, is_due
 from recsynth.apps.text_settings import SentimentSettings
 from recsynth.errors import InputError
 from recsynth.measure.spans import span_scores
-from recsynth.model.folder import register
 from recsynth.seeds import sub_seed
 from recsynth.stage import Night
 from recsynth.texts import is_held_out
@@ -28,14 +27,16 @@ log = logging.getLogger(__name__)
 ASPECTS, ASPECT, DICTIONARY = "aspects", "aspect", "known_words"
 
 
-def read_examples(path: Path) -> Marked:
+def read_examples(path: Path, most: int) -> Marked:
     """Sentences of a JSON Lines file, {"text": ..., "aspects": [words, ...]}, and where in each its aspects stand.
 
-    Words that do not stand in their sentence mark nothing. Raises InputError, with file and line, for anything else.
+    Words that do not stand in their sentence mark nothing. Raises InputError, with file and line, for anything else,
+    and for more than `most` sentences: all are held in memory.
     """
     if not path.is_file():
         raise InputError(f"apps.sentiment.aspect_examples {path}", "a file of JSON Lines", "none")
-    texts, spans = [], []
+    texts: list[str] = []
+    spans: list[list[Span]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
@@ -45,6 +46,8 @@ def read_examples(path: Path) -> Marked:
             is_right = isinstance(text, str) and isinstance(words, list) and all(isinstance(w, str) for w in words)
         except (ValueError, KeyError, TypeError):
             is_right = False
+        if len(texts) == most:
+            raise InputError(f"{path} line {number}", f"at most {most} examples (max_texts)", "another one")
         if not is_right:
             raise InputError(f"{path} line {number}", '{"text": ..., "aspects": [words, ...]}', line[:80])
         texts.append(text)
@@ -55,7 +58,7 @@ def read_examples(path: Path) -> Marked:
 def check_examples(settings: SentimentSettings) -> None:
     """Raise InputError where examples are asked for and are not there or none: before a night begins, not in it."""
     if settings.enabled and settings.aspect_examples:
-        read_examples(Path(settings.aspect_examples))
+        read_examples(Path(settings.aspect_examples), settings.max_texts)
 
 
 def teach_aspects(reviews: DataFrame, classifiers: DataFrame, night: Night) -> Taught:
@@ -63,12 +66,13 @@ def teach_aspects(reviews: DataFrame, classifiers: DataFrame, night: Night) -> T
 
     reviews: (event_id, text) of those looked at. A tenth of the examples, by hash, is learned from in no night: there
     challenger, champion and a dictionary of the words learned from are judged by exact spans. `classes` of its row are
-    the words that least_reviews reviews name. Bounds: the examples on the driver, max_texts reviews read.
+    the words that least_reviews reviews name; where the challenger loses, the champion's stay. Bound on the driver:
+    max_texts examples, as many reviews are read.
     """
     settings = night.settings.apps.sentiment
     if not settings.aspect_examples or not is_due(classifiers, ASPECTS, settings.retrain_days, night):
         return Taught([], [])
-    learn, judge = _sides(read_examples(Path(settings.aspect_examples)), reviews)
+    learn, judge = _sides(read_examples(Path(settings.aspect_examples), settings.max_texts), reviews)
     if len(learn.texts) < settings.min_each or not any(judge.spans):
         log.info("no aspects: %d examples to learn from, %d to judge by", len(learn.texts), len(judge.texts))
         return Taught([], [])
@@ -85,19 +89,16 @@ def teach_aspects(reviews: DataFrame, classifiers: DataFrame, night: Night) -> T
                for metric, value in zip(("span_precision", "span_recall", "span_f1"), values, strict=True)]  # fmt: skip
     f1 = {model: score[2] for model, score in scores.items()}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
-    card = {"task": ASPECTS, "settings": settings.aspect_tagger.model_dump(mode="json")}
-    made = night.work / f"classifier_{ASPECTS}"
-    version = register(ASPECTS, lambda folder: write_tagger(tagger, folder, card), made, night.models)
-    words = _words_of(reviews, night.models / version, night) if is_champion else []
+    what = written_tagger(tagger, ASPECTS, settings.aspect_tagger, night)
+    words = _words_of(reviews, night.models / what[1], night) if is_champion else []
     log.info("%s: span F1 %s; champion: %s; found: %s", ASPECTS, f1, is_champion, ", ".join(words))
-    row = (ASPECTS, version, f"{night.models.name}/{version}", settings.aspect_tagger.encoder, words,
-           len(learn.texts), {f"span_f1_{model}": value for model, value in f1.items()}, is_champion)  # fmt: skip
+    row = (*what, words, len(learn.texts), {f"span_f1_{k}": v for k, v in f1.items()}, is_champion)
     return Taught([row], metrics)
 
 
-def found_aspects(classifiers: DataFrame) -> list[str]:
-    """Words of aspects that no list has, by the tagger in use; `classifiers` has run_date."""
-    best = classifier_in_use(classifiers, ASPECTS)
+def found_aspects(classifiers: DataFrame, settings: SentimentSettings) -> list[str]:
+    """Words of aspects that no list has, by the tagger in use; none where no examples are asked for any more."""
+    best = classifier_in_use(classifiers, ASPECTS) if settings.aspect_examples else None
     return list(best.classes) if best is not None else []
 
 
@@ -116,7 +117,7 @@ def scored(found: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]]) -> t
 def _sides(examples: Marked, reviews: DataFrame) -> tuple[Marked, Marked]:
     """Examples to learn from and to judge by, by the hash that no classifier learns from either."""
     rows = reviews.sparkSession.createDataFrame(list(enumerate(examples.texts)), "row long, text string")
-    held = {r.row for r in rows.where(is_held_out(F.col("text"))).select("row").collect()}  # bound: the examples
+    held = {r.row for r in rows.where(is_held_out(F.col("text"))).select("row").collect()}  # bound: max_texts
     return tuple(
         Marked([examples.texts[n] for n in side], [examples.spans[n] for n in side])
         for side in ([n for n in range(len(examples.texts)) if (n in held) is judged] for judged in (False, True))

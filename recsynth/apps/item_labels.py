@@ -6,7 +6,6 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from pyspark.sql import DataFrame
@@ -14,11 +13,10 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.classify import classifier_in_use, labels_by
 from recsynth.apps.item_words import ANY, CATEGORY, item_words, occurrences, recorded_spans
-from recsynth.apps.tagger import Span, fit_tagger, read_tagger, write_tagger
-from recsynth.apps.tagging import tagged
+from recsynth.apps.tagger import Marked, Span, fit_tagger, read_tagger
+from recsynth.apps.tagging import tagged, written_tagger
 from recsynth.apps.teaching import STAGE, Task, Taught, is_due
 from recsynth.measure.spans import span_scores
-from recsynth.model.folder import register
 from recsynth.stage import Night
 from recsynth.tables.output import ITEM_LABELS
 from recsynth.texts import is_held_out
@@ -28,13 +26,6 @@ log = logging.getLogger(__name__)
 FIELDS = "item_fields"
 CATEGORIES = Task("item_category")
 NEW, BEFORE, DICTIONARY = "challenger", "champion", "known_values"
-
-
-class Lesson(NamedTuple):
-    """Items to learn from or to judge by: their words, and where these hold what the record says."""
-
-    texts: list[str]
-    spans: list[list[Span]]
 
 
 def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taught:
@@ -74,16 +65,13 @@ def teach_tagger(items: DataFrame, classifiers: DataFrame, night: Night) -> Taug
     f1 = {model: value for _, metric, model, _, value, *_ in metrics if metric == "span_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
     log.info("%s: span F1 %s; champion: %s", FIELDS, {k: round(v, 4) for k, v in f1.items()}, is_champion)
-    card = {"task": FIELDS, "settings": settings.tagger.model_dump(mode="json")}
-    made = night.work / f"classifier_{FIELDS}"
-    version = register(FIELDS, lambda folder: write_tagger(tagger, folder, card), made, night.models)
-    row = (FIELDS, version, f"{night.models.name}/{version}", settings.tagger.encoder, fields, len(lessons[0].texts),
-           {f"span_f1_{model}": value for model, value in f1.items()}, is_champion)  # fmt: skip
+    what = written_tagger(tagger, FIELDS, settings.tagger, night)
+    row = (*what, fields, len(lessons[0].texts), {f"span_f1_{k}": v for k, v in f1.items()}, is_champion)
     return Taught([row], metrics)
 
 
 def figures(
-    found: Sequence[Sequence[Span]], judged: Lesson, seen: set[tuple[str, str]]
+    found: Sequence[Sequence[Span]], judged: Marked, seen: set[tuple[str, str]]
 ) -> list[tuple[str, float, int]]:
     """span_precision, span_recall, span_f1, and unseen_recall: of values that no record learned from has.
 
@@ -180,8 +168,8 @@ def _known_values(records: Sequence[Mapping[str, str]], most: int) -> dict[str, 
     }
 
 
-def _lesson(rows: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> Lesson:
+def _lesson(rows: pd.DataFrame, known: Mapping[str, Sequence[str]]) -> Marked:
     """Items whose words hold a value of their record."""
     marked = [(t, recorded_spans(t, dict(f), known)) for t, f in zip(rows["text"], rows["fields"], strict=True)]
     kept = [(text, spans) for text, spans in marked if any(s.field != ANY for s in spans)]
-    return Lesson([text for text, _ in kept], [spans for _, spans in kept])
+    return Marked([text for text, _ in kept], [spans for _, spans in kept])

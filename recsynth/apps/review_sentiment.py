@@ -29,7 +29,8 @@ def labelled_reviews(reviews: DataFrame, night: Night) -> DataFrame:
 
 def spoken_lately(reviews: DataFrame, classifiers: DataFrame, days: int, night: Night) -> DataFrame:
     """`spoken_of` the reviews of items within so many days, by listed and found aspects; classifiers: run_date."""
-    return spoken_of(told_lately(reviews, days, night), night.settings.apps.sentiment, found_aspects(classifiers))
+    settings = night.settings.apps.sentiment
+    return spoken_of(told_lately(reviews, days, night), settings, found_aspects(classifiers, settings))
 
 
 def told_lately(reviews: DataFrame, days: int, night: Night) -> DataFrame:

@@ -1,4 +1,4 @@
-"""A tagger inside a Python worker."""
+"""A tagger as a night keeps it, and inside a Python worker."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import DataFrame
 
-from recsynth.apps.tagger import read_tagger
+from recsynth.apps.tagger import Tagger, read_tagger, write_tagger
+from recsynth.apps.text_settings import TaggerSettings
 from recsynth.memory import give_back
-from recsynth.model.folder import check_folder, use_threads
+from recsynth.model.folder import check_folder, register, use_threads
+from recsynth.stage import Night
 
 FOUND = "content_hash string, field string, start int, words string, confidence double"
+
+
+def written_tagger(tagger: Tagger, task: str, settings: TaggerSettings, night: Night) -> tuple[str, str, str, str]:
+    """Write the tagger; the columns of model.classifiers that say what it is, where it lies and what it began from."""
+    card = {"task": task, "settings": settings.model_dump(mode="json")}
+    made = night.work / f"classifier_{task}"
+    version = register(task, lambda folder: write_tagger(tagger, folder, card), made, night.models)
+    return (task, version, f"{night.models.name}/{version}", settings.encoder)
 
 
 def tagged(texts: DataFrame, folder: Path, size: int, threads: int, least: float | None = None) -> DataFrame:

@@ -8,10 +8,22 @@ from recsynth.apps.ad_words import FORBIDDEN, PATTERNS
 from recsynth.section import Section
 
 
-class ClassifierSettings(Section):
-    """How texts are classified: the language model fine-tuned, blended with the words themselves."""
+class FineTuningSettings(Section):
+    """How the language model learns with a head of its own, over texts or over tokens."""
 
     encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
+    mixed_precision: bool = Field(
+        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
+    )
+    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
+
+
+class ClassifierSettings(FineTuningSettings):
+    """How texts are classified: the language model fine-tuned, blended with the words themselves."""
+
     epochs: int = Field(3, ge=0, description="Passes over the labelled texts; 0: words alone, no language model.")
     least_steps: int = Field(
         100, ge=0, description="Steps that are taken at least, in more passes where there are few texts."
@@ -21,15 +33,8 @@ class ClassifierSettings(Section):
     )
     batch_size: int = Field(32, ge=1, description="Texts in a step, and at once when classifying.")
     max_tokens: int = Field(128, ge=8, description="Tokens of a text that the language model reads.")
-    mixed_precision: bool = Field(
-        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
-    )
     learning_rate: float = Field(1e-4, gt=0, description="Peak rate of the encoder's top layer.")
-    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the linear head.")
     layer_decay: float = Field(0.9, gt=0, le=1, description="Rate of a layer over that of the layer above it.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
-    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of a label that is spread over all classes.")
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="Share of each class that a member holds out to stop, blend and calibrate by."
@@ -41,21 +46,13 @@ class ClassifierSettings(Section):
     word_c: float = Field(10.0, gt=0, description="Inverse ridge of the word model.")
 
 
-class TaggerSettings(Section):
+class TaggerSettings(FineTuningSettings):
     """How values are found in the words of items: the language model with a head over its tokens."""
 
-    encoder: str = Field("minilm", description="Folder or cached name of the encoder; `minilm` is the built-in one.")
     epochs: int = Field(3, ge=1, description="Passes over the texts.")
     batch_size: int = Field(16, ge=1, description="Texts in a step, and at once when tagging.")
     max_tokens: int = Field(128, ge=8, description="Tokens of a text that are tagged.")
-    mixed_precision: bool = Field(
-        True, description="Teach in bfloat16 where the GPU or the CPU (AMX, AVX-512 BF16) multiplies in it."
-    )
     learning_rate: float = Field(2e-4, gt=0, description="Peak rate of the encoder.")
-    head_learning_rate: float = Field(2e-3, gt=0, description="Peak rate of the head.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled decay.")
-    warmup: float = Field(0.1, ge=0, le=1, description="Share of steps in which the rate rises; then it falls to 0.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout before the head.")
     hidden_share: float = Field(
         0.2, ge=0, lt=1, description="Share of values that are hidden in training, so that their surroundings count."
     )

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import DateType, StructField, StructType
 
+from recsynth.apps import aspects
 from recsynth.apps.aspects import (
     ASPECTS,
     by_dictionary,
@@ -30,6 +32,7 @@ from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.model import CLASSIFIERS
 from recsynth.tables.silver import REVIEWS
+from recsynth.texts import is_held_out
 from tests.rows import night, table
 
 AS_OF = date(2024, 6, 1)
@@ -114,6 +117,24 @@ def test_the_same_examples_give_the_same_tagger_until_it_is_due(
     assert {model for _, _, model, *_ in again.metrics} == {"challenger", "champion", "known_words"}
 
 
+def test_no_held_out_example_is_learned_from(
+    spark: SparkSession, lake: Path, said: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[str] = []
+
+    def noted(texts: list[str], *_: Any) -> None:
+        learned.extend(texts)
+        raise StopIteration
+
+    monkeypatch.setattr(aspects, "fit_tagger", noted)
+    with pytest.raises(StopIteration):
+        teach_aspects(said, models(spark, []), at(lake))
+    rows = spark.createDataFrame([(t,) for t in read_examples(lake / "examples.jsonl", 999).texts], "text string")
+    held = {r.text for r in rows.where(is_held_out(F.col("text"))).collect()}
+    assert held
+    assert {r.text for r in rows.collect()} - held == set(learned)
+
+
 def test_without_examples_nothing_is_taught(spark: SparkSession, lake: Path, said: DataFrame) -> None:
     assert teach_aspects(said, models(spark, []), at(lake, aspect_examples="")) == Taught([], [])
     assert teach_aspects(said, models(spark, []), at(lake, min_each=1000)) == Taught([], [])
@@ -130,16 +151,18 @@ def test_clauses_speak_of_listed_and_of_found_aspects(spark: SparkSession, lake:
     ]  # fmt: skip
     listed = spoken_of(told(reviews(spark, texts), "UTC"), on.settings.apps.sentiment).where("aspect <> 'all'")
     assert [r.aspect for r in listed.collect()] == ["fit"]
-    assert found_aspects(models(spark, [])) == []
-    assert found_aspects(known) == ["battery", "battery life", "电池", "a.b"]
+    assert found_aspects(models(spark, []), on.settings.apps.sentiment) == []
+    assert found_aspects(known, on.settings.apps.sentiment) == ["battery", "battery life", "电池", "a.b"]
+    no_more = at(lake, aspect_examples="")
+    assert [r.aspect for r in spoken_lately(reviews(spark, texts), known, 30, no_more).collect()].count("battery") == 0
 
 
 def test_examples_are_read_with_the_places_of_their_words(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     rows = [{"text": "The Zoom zooms.", "aspects": ["zoom", "lens", " "]}, {"text": "Fine.", "aspects": []}]
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
-    assert read_examples(path) == Marked(["The Zoom zooms.", "Fine."], [[Span("aspect", 4, 8)], []])
-    assert by_dictionary(read_examples(path), ["zoom in"]) == [[Span("aspect", 0, 4)]]
+    assert read_examples(path, 9) == Marked(["The Zoom zooms.", "Fine."], [[Span("aspect", 4, 8)], []])
+    assert by_dictionary(read_examples(path, 9), ["zoom in"]) == [[Span("aspect", 0, 4)]]
     assert scored([[Span("aspect", 0, 4, 0.5)], []], [[Span("aspect", 0, 4)], [Span("aspect", 1, 2)]]) == (
         1.0, 0.5, pytest.approx(2 / 3), 2,
     )  # fmt: skip
@@ -161,6 +184,8 @@ def test_an_example_that_is_none_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "e.jsonl"
     path.write_text(f'{{"text": "a", "aspects": []}}\n{line}\n')
     with pytest.raises(InputError, match=r"e\.jsonl line 2: expected"):
-        read_examples(path)
+        read_examples(path, 9)
+    with pytest.raises(InputError, match=r"e\.jsonl line 2: expected at most 1 examples"):
+        read_examples(path, 1)
     with pytest.raises(InputError, match="expected a file of JSON Lines, found none"):
-        read_examples(tmp_path / "absent.jsonl")
+        read_examples(tmp_path / "absent.jsonl", 9)

@@ -10,10 +10,10 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.apps.item_labels import Lesson, figures, item_labels
+from recsynth.apps.item_labels import figures, item_labels
 from recsynth.apps.item_words import ANY, item_words
 from recsynth.apps.read_texts import label_texts, teach_texts
-from recsynth.apps.tagger import Span
+from recsynth.apps.tagger import Marked, Span
 from recsynth.gold.item_text import item_text
 from recsynth.settings import Settings
 from recsynth.shop.catalogue import catalogue, described
@@ -143,7 +143,7 @@ def test_item_text_uses_what_is_sure_enough(spark: SparkSession) -> None:
 
 
 def test_values_of_fields_that_the_record_lacks_are_neither_right_nor_wrong() -> None:
-    judged = Lesson(["a red mug"], [[Span("colour", 2, 5), Span(ANY, 6, 9)]])
+    judged = Marked(["a red mug"], [[Span("colour", 2, 5), Span(ANY, 6, 9)]])
     found = [[Span("colour", 2, 5, 0.9), Span("material", 6, 9, 0.9)]]
     assert figures(found, judged, {("colour", "red")}) == [
         ("span_precision", 1.0, 1), ("span_recall", 1.0, 1), ("span_f1", 1.0, 1)

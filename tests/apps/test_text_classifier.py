@@ -14,15 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from recsynth.apps import text_classifier
-from recsynth.apps.text_classifier import (
-    CosineHead,
-    LanguageClassifier,
-    TextClassifier,
-    fit_classifier,
-    held_out,
-    read_classifier,
-    write_classifier,
-)
+from recsynth.apps.language_classifier import CosineHead, LanguageClassifier
+from recsynth.apps.text_classifier import TextClassifier, fit_classifier, held_out, read_classifier, write_classifier
 from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.apps.word_classifier import WordClassifier
 from recsynth.errors import ModelError
@@ -94,14 +87,14 @@ def test_the_language_model_learns_without_the_words(classifier: TextClassifier)
 def test_members_hold_out_texts_of_their_own_and_are_asked_together(
     settings: ClassifierSettings, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, fine_tuned = [], text_classifier._fine_tuned
+    held, fine_tuned = [], text_classifier.fine_tuned
 
     def noted(learned: Any, checked: Any, *rest: Any) -> Any:
         assert not set(learned.texts) & set(checked.texts)
         held.append(set(checked.texts))
         return fine_tuned(learned, checked, *rest)
 
-    monkeypatch.setattr(text_classifier, "_fine_tuned", noted)
+    monkeypatch.setattr(text_classifier, "fine_tuned", noted)
     texts, labels = texts_of(0)
     once = list(dict(zip(texts, labels, strict=True)).items())
     fit_classifier(*zip(*once, strict=True), settings.model_copy(update={"epochs": 1}), seed=1)  # type: ignore[arg-type]
