@@ -1,6 +1,6 @@
 """bfloat16 where a machine multiplies in it: sums and weights stay in float32, products of matrices take half the time.
 
-On two cores with AMX a step of MiniLM's fine-tuning took 0.3 to 0.5 of the time, with attention in plain products
+On two cores with AMX a step of MiniLM's fine-tuning took 0.4 to 0.5 of the time, with attention in plain products
 (`load_encoder`) and the fused AdamW; the figures are in tests/benchmarks/README.md.
 """
 
