@@ -30,9 +30,10 @@ def check_schema(table: Table, found: StructType, run_date: str = "") -> None:
 
 def row_checks(table: Table) -> list[SparkColumn]:
     """Aggregates to observe while the rows are written: their count, and how many break each rule."""
+    # In SQL: a night has some thousand rules, and each function of PySpark asks the JVM a dozen times.
     return [
-        F.count(F.lit(1)).alias("rows"),
-        *(F.count(F.when(broken, 1)).alias(alias) for alias, _, _, broken in _rules(table)),
+        F.expr("count(1) AS rows"),
+        *(F.expr(f"count(CASE WHEN {broken} THEN 1 END) AS {alias}") for alias, _, _, broken in _rules(table)),
     ]
 
 
@@ -55,13 +56,13 @@ def check_key(table: Table, rows: DataFrame, run_date: str = "") -> None:
         raise ContractError(table.name, ", ".join(table.key), "a unique key", f"twice {twice[0].asDict()}", run_date)
 
 
-def _rules(table: Table) -> Iterator[tuple[str, str, str, SparkColumn]]:
-    """Alias, column, rule in words and the condition of a row that breaks it."""
+def _rules(table: Table) -> Iterator[tuple[str, str, str, str]]:
+    """Alias, column, rule in words and, in SQL, the condition of a row that breaks it."""
     for i, column in enumerate(table.columns):
         if column.required:
-            yield f"null_{i}", column.name, "not null", F.col(column.name).isNull()
+            yield f"null_{i}", column.name, "not null", f"`{column.name}` IS NULL"
         if column.rule:
-            yield f"rule_{i}", column.name, column.rule, ~F.expr(column.rule)
+            yield f"rule_{i}", column.name, column.rule, f"NOT ({column.rule})"
 
 
 def _plain(type_: DataType) -> str:

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from recsynth.session import session
-from recsynth.settings import SparkSettings
 from tests.pages import blank_pages
+from tests.spark import COLLECTOR, small
 
 # A program of the benchmarks' other environment, whose packages are not in this one.
 collect_ignore = ["benchmarks/peers.py"]
@@ -20,20 +20,8 @@ collect_ignore = ["benchmarks/peers.py"]
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A small local session with Delta, shared by the whole run."""
-    # Planning a query anew after each of its steps costs more than tables of a few rows give back. Nights that tests
-    # run as processes of their own have it on.
-    # So does a class of its own for each query, written in Java and compiled twice: it is interpreted here.
-    planning = {
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }
-    extra = {
-        **planning,
-        "spark.ui.enabled": "false",
-        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-    }
-    spark = session("tests", SparkSettings(master="local[2]", driver_memory="4g", shuffle_partitions=2, extra=extra))
+    warehouse = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
+    spark = session("tests", small("local[2]", "4g", COLLECTOR, **warehouse))
     yield spark
     spark.stop()
 

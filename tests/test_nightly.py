@@ -22,6 +22,7 @@ from recsynth.tables import TABLES
 from recsynth.tables.ops import PUBLISHED
 from recsynth.tables.output import RECOMMENDATIONS, STRANGER
 from tests.pages import blank_pages
+from tests.spark import SHORT_LIVED
 
 pytestmark = pytest.mark.slow
 
@@ -88,7 +89,7 @@ def kill_within(stage: str, changes: list[str]) -> None:
     """Start the job as a process of its own and kill it with all its children while it is in a stage."""
     command = [sys.executable, "jobs/nightly.py", "--config", "conf/tiny.toml", "--as-of", str(AS_OF)]
     command += [word for change in changes for word in ("--set", change)]
-    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "JAVA_TOOL_OPTIONS": SHORT_LIVED}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as job:

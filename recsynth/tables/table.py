@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.sql.types import DataType, DateType, StructField, StructType
 
 RUN_DATE = "run_date"
 
@@ -74,6 +74,13 @@ class Table:
     def schema(self) -> StructType:
         """The Spark schema that a stage sees, without `run_date`."""
         return StructType([StructField(c.name, DataType.fromDDL(c.type)) for c in self.columns])
+
+    @property
+    def stored_schema(self) -> StructType:
+        """The schema that a new table is made with: what each column means stands beside it."""
+        fields = [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.meaning}) for c in self.columns]
+        night = StructField(RUN_DATE, DateType(), metadata={"comment": "as-of date of the night"})
+        return StructType([*fields, night] if self.nightly else fields)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ from recsynth.gold.histories import histories
 from recsynth.nightly import run_night
 from recsynth.pipeline import STAGES
 from recsynth.session import session
-from recsynth.settings import Settings, SparkSettings
+from recsynth.settings import Settings
 from recsynth.stage import Frames, Night
 from recsynth.store import Store
 from recsynth.tables import TABLES
 from recsynth.tables.gold import WINDOW_HISTORIES
 from tests.sources import INVOICES, settings, write_csv
+from tests.spark import SHORT_LIVED, small
 
 AS_OF = date(2024, 4, 1)
 HEADER = "user,item,at,price,title\n"
@@ -75,5 +76,5 @@ def made_settings(folder: Path) -> Settings:
 
 
 if __name__ == "__main__":
-    small = SparkSettings(master="local[2,4]", driver_memory="1g", shuffle_partitions=2)
-    run_night(session("quick", small), made_settings(Path(sys.argv[1])), AS_OF, stages=QUICK)
+    chosen = small("local[2,4]", "1g", SHORT_LIVED)
+    run_night(session("quick", chosen), made_settings(Path(sys.argv[1])), AS_OF, stages=QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from recsynth.tables import Table
 from recsynth.tables.bronze import ROWS
 from recsynth.tables.ops import METRICS, RUNS
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE
+from tests.pages import blank_pages
 from tests.sources import INVOICES, settings, write_csv
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pages")]
@@ -31,13 +33,23 @@ GOOD, POST, NO_TIME = "u,i,2024-03-01T12:00:00,2.5,MUG", "v,POST,2024-03-01T13:0
 MENDED = INVOICES | {"filters": {}}
 
 
-def lake(spark: SparkSession, folder: Path) -> tuple[Ledger, Store]:
+@pytest.fixture(scope="module")
+def made(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two files; the filter sets postage aside, of which one file has the same line twice."""
+    folder = tmp_path_factory.mktemp("made")
     header = "user,item,at,price,title"
     write_csv(folder, "a.csv", "\n".join([header, GOOD, POST, POST, NO_TIME, ""]))
     write_csv(folder, "b.csv", "\n".join([header, GOOD.replace("u,", "x,"), POST.replace("v,", "y,"), ""]))
-    run_night(spark, settings(folder, INVOICES), AS_OF, stages=FIRST)
-    store = Store(spark, settings(folder, INVOICES).paths.lake)
+    with blank_pages():
+        run_night(spark, settings(folder, INVOICES), AS_OF, stages=FIRST)
+    return folder
+
+
+@pytest.fixture
+def lake(spark: SparkSession, made: Path, tmp_path: Path) -> tuple[Ledger, Store]:
+    """A copy of it, to be changed."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    store = Store(spark, settings(tmp_path, INVOICES).paths.lake)
     return Ledger(store), store
 
 
@@ -58,9 +70,9 @@ def told(store: Store) -> dict[str, Any]:
 
 
 def test_rows_are_kept_once_the_settings_are_mended_and_nothing_is_lost_or_counted_twice(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, lake: tuple[Ledger, Store], tmp_path: Path
 ) -> None:
-    ledger, store = lake(spark, tmp_path)
+    ledger, store = lake
     before = told(store)
     assert before["aside"] == [("filtered: not_a_product", 1), ("filtered: not_a_product", 2), ("unparsable ts", 1)]
 
@@ -80,8 +92,8 @@ def test_rows_are_kept_once_the_settings_are_mended_and_nothing_is_lost_or_count
     assert counted["rows_quarantined"] == 1
 
 
-def test_one_reason_alone_a_strange_source_and_rows_that_are_gone(spark: SparkSession, tmp_path: Path) -> None:
-    ledger, store = lake(spark, tmp_path)
+def test_one_reason_alone_a_strange_source_and_rows_that_are_gone(lake: tuple[Ledger, Store], tmp_path: Path) -> None:
+    ledger, store = lake
     before = told(store)
     mended = settings(tmp_path, MENDED)
     with pytest.raises(InputError, match="expected one of invoices, found orders"):
@@ -99,9 +111,9 @@ def test_one_reason_alone_a_strange_source_and_rows_that_are_gone(spark: SparkSe
 
 @pytest.mark.parametrize("dies", [False, True], ids=["a failure", "a kill"])
 def test_a_replay_that_ends_on_the_way_leaves_every_table_as_it_was(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+    lake: tuple[Ledger, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
 ) -> None:
-    ledger, store = lake(spark, tmp_path)
+    ledger, store = lake
     before, write = told(store), store.write
 
     def until_the_last(table: Table, *rest: Any) -> int:
