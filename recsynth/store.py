@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from delta.tables import DeltaTable
 from pyspark.sql import Column as SparkColumn
@@ -21,7 +22,15 @@ from recsynth.tables import RUN_DATE, TABLES, Table
 
 ABSENT = -1
 _VACUUM_IS_LOGGED = "spark.databricks.delta.vacuum.logging.enabled"
-_COMMIT = re.compile(r"path=[^;]*/(\d{20})\.json;")
+_COMMIT = re.compile(r"/_delta_log/(\d{20})\.json[,)]")
+
+
+class _Java(NamedTuple):
+    """What `Store.version` asks the JVM with: classes of Hadoop's file systems, their settings, arrays as text."""
+
+    hadoop: Any
+    conf: Any
+    as_text: Any
 
 
 class Store:
@@ -46,19 +55,23 @@ class Store:
         Told by the names of the commits in its log, as Delta's protocol lays down. DeltaTable.history would run a
         Spark job each time, and a night asks hundreds of times.
         """
-        as_text, path, conf = self._java
-        commits = path(f"{self.path(table)}/_delta_log", "*.json")
+        hadoop, conf, as_text = self._java
+        log = hadoop.Path(f"{self.path(table)}/_delta_log")
+        files = log.getFileSystem(conf)
+        if not files.exists(log):
+            return ABSENT
         # As one text: asking the JVM for each name would be a question a commit.
-        found = as_text(commits.getFileSystem(conf).globStatus(commits))
-        return max(map(int, _COMMIT.findall(found)), default=ABSENT)
+        names = as_text(hadoop.FileUtil.stat2Paths(files.listStatus(log)))
+        return max(map(int, _COMMIT.findall(names)), default=ABSENT)
 
     @cached_property
-    def _java(self) -> tuple[Any, Any, Any]:
-        """Arrays as text, paths and the Hadoop configuration, found once: every jar is asked for a class's name."""
+    def _java(self) -> _Java:
+        """Found once: for each part of a class's name every jar is asked."""
         jvm = self.spark._jvm
         assert jvm is not None
-        as_text = jvm.scala.runtime.ScalaRunTime.stringOf
-        return as_text, jvm.org.apache.hadoop.fs.Path, self.spark._jsc.hadoopConfiguration()
+        files = jvm.org.apache.hadoop.fs
+        hadoop = SimpleNamespace(Path=files.Path, FileUtil=files.FileUtil)
+        return _Java(hadoop, self.spark._jsc.hadoopConfiguration(), jvm.scala.runtime.ScalaRunTime.stringOf)
 
     def versions(self) -> dict[str, int]:
         """Latest version of every declared table."""

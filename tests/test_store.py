@@ -128,6 +128,16 @@ def test_the_version_is_the_one_that_delta_tells(spark: SparkSession, store: Sto
         assert store.version(QUERY_ITEMS) == told["version"]
 
 
+@pytest.mark.parametrize("folder", ["shop [1]", "shop; 2, (new)"])
+def test_a_folder_may_have_any_name(spark: SparkSession, tmp_path: Path, folder: str) -> None:
+    # A table that is there and is not found would get its rows a second time.
+    store = Store(spark, str(tmp_path / folder))
+    for n in range(2):
+        store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a")]), FIRST)
+        assert store.version(QUERY_ITEMS) == n + 1
+    assert store.read(QUERY_ITEMS).count() == 1
+
+
 def test_a_log_without_a_commit_is_no_table(store: Store) -> None:
     log = Path(store.path(QUERY_ITEMS)) / "_delta_log"
     log.mkdir(parents=True)
