@@ -30,7 +30,7 @@ def check_schema(table: Table, found: StructType, run_date: str = "") -> None:
 
 def row_checks(table: Table) -> list[SparkColumn]:
     """Aggregates to observe while the rows are written: their count, and how many break each rule."""
-    # In SQL: a night has some thousand rules, and each function of PySpark asks the JVM a dozen times.
+    # In SQL: a night has a thousand rules, and each function of PySpark in one is a question more to the JVM.
     return [
         F.expr("count(1) AS rows"),
         *(F.expr(f"count(CASE WHEN {broken} THEN 1 END) AS {alias}") for alias, _, _, broken in _rules(table)),

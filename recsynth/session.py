@@ -32,8 +32,8 @@ _DEFAULTS = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     "spark.databricks.delta.properties.defaults.checkpointInterval": "20",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "8",
-    # For each function of a plan PySpark would tell the JVM from which line of Python it came, in several questions
-    # more: a tenth of a small night. The name of the column that is wrong is said without.
+    # For each function of a plan, some ten thousand in a small night, PySpark would tell the JVM from which line of
+    # Python it came, in several questions more. Which column is wrong is said without.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The heap holds the plan of every query of which the UI may be asked: of a night, hundreds of megabytes.
     "spark.sql.ui.retainedExecutions": "50",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from delta.tables import DeltaTable
@@ -26,10 +25,11 @@ _COMMIT = re.compile(r"/_delta_log/(\d{20})\.json[,)]")
 
 
 class _Java(NamedTuple):
-    """What `Store.version` asks the JVM with: classes of Hadoop's file systems, their settings, arrays as text."""
+    """What the store asks Hadoop's file systems with: a path, their settings, the paths of a list, arrays as text."""
 
-    hadoop: Any
+    path: Any
     conf: Any
+    paths: Any
     as_text: Any
 
 
@@ -55,13 +55,13 @@ class Store:
         Told by the names of the commits in its log, as Delta's protocol lays down. DeltaTable.history would run a
         Spark job each time, and a night asks hundreds of times.
         """
-        hadoop, conf, as_text = self._java
-        log = hadoop.Path(f"{self.path(table)}/_delta_log")
-        files = log.getFileSystem(conf)
+        java = self._java
+        log = java.path(f"{self.path(table)}/_delta_log")
+        files = log.getFileSystem(java.conf)
         if not files.exists(log):
             return ABSENT
         # As one text: asking the JVM for each name would be a question a commit.
-        names = as_text(hadoop.FileUtil.stat2Paths(files.listStatus(log)))
+        names = java.as_text(java.paths(files.listStatus(log)))
         return max(map(int, _COMMIT.findall(names)), default=ABSENT)
 
     @cached_property
@@ -69,9 +69,8 @@ class Store:
         """Found once: for each part of a class's name every jar is asked."""
         jvm = self.spark._jvm
         assert jvm is not None
-        files = jvm.org.apache.hadoop.fs
-        hadoop = SimpleNamespace(Path=files.Path, FileUtil=files.FileUtil)
-        return _Java(hadoop, self.spark._jsc.hadoopConfiguration(), jvm.scala.runtime.ScalaRunTime.stringOf)
+        hadoop, conf = jvm.org.apache.hadoop.fs, self.spark._jsc.hadoopConfiguration()
+        return _Java(hadoop.Path, conf, hadoop.FileUtil.stat2Paths, jvm.scala.runtime.ScalaRunTime.stringOf)
 
     def versions(self) -> dict[str, int]:
         """Latest version of every declared table."""
@@ -124,7 +123,7 @@ class Store:
         if table.nightly:
             checked = checked.withColumn(RUN_DATE, F.lit(run_date))
         if is_new:
-            # Nothing is there to be replaced, and Delta need not look for it: half the time of a small write.
+            # Nothing is there to be replaced, and Delta need not look for it: of a small write that is half the time.
             checked.write.format("delta").mode("append").save(self.path(table))
         else:
             self._overwrite(table, checked, run_date, stage)
@@ -207,8 +206,8 @@ class Store:
         log = jvm.org.apache.spark.sql.delta.DeltaLog
         log.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
         latest = self.version(table)
-        folder = jvm.org.apache.hadoop.fs.Path(f"{self.path(table)}/_delta_log")
-        files = folder.getFileSystem(self.spark._jsc.hadoopConfiguration())
+        folder = self._java.path(f"{self.path(table)}/_delta_log")
+        files = folder.getFileSystem(self._java.conf)
         for file in files.listStatus(folder):
             name = file.getPath().getName()
             if name[:20].isdigit() and int(name[:20]) < latest:
@@ -218,9 +217,8 @@ class Store:
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder on whatever file system it lies."""
-        jvm, conf = self.spark._jvm, self.spark._jsc.hadoopConfiguration()
-        folder = jvm.org.apache.hadoop.fs.Path(path)  # type: ignore[union-attr]
-        folder.getFileSystem(conf).delete(folder, True)
+        folder = self._java.path(path)
+        folder.getFileSystem(self._java.conf).delete(folder, True)
 
     def _create(self, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table)).comment(table.grain)
