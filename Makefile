@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-robustness bench-labels bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-robustness bench-labels bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -47,7 +47,7 @@ bench-gpu: .venv/installed  ## the GPU path on a machine that has one: checks, s
 bench-poison: .venv/installed  ## what click farms and planted words move in the lists of a simulated shop
 	$(BIN)/python -m tests.benchmarks.poison $(ARGS)
 
-bench-apps: bench-propensity bench-value bench-demand bench-surges bench-planted bench-texts bench-aspects  ## the applications
+bench-apps: bench-propensity bench-value bench-demand bench-prices bench-surges bench-planted bench-texts bench-aspects  ## the applications
 
 bench-propensity: .venv/installed  ## chances to buy on Online Retail, judged on the days after three dates
 	$(BIN)/python -m tests.benchmarks.propensity --data $(RECSYNTH_DATA)/online_retail $(ARGS)
@@ -57,6 +57,9 @@ bench-value: .venv/installed  ## what customers will spend on Online Retail, jud
 
 bench-demand: .venv/installed  ## forecasts on weekly_sales and Online Retail, judged on the weeks after
 	$(BIN)/python -m tests.benchmarks.demand --data $(RECSYNTH_DATA) $(ARGS)
+
+bench-prices: .venv/installed  ## answers to prices on Online Retail and a simulated shop, judged on prices that changed after
+	$(BIN)/python -m tests.benchmarks.prices --data $(RECSYNTH_DATA) $(ARGS)
 
 bench-surges: .venv/installed  ## surges of complaints, planted and real
 	$(BIN)/python -m tests.benchmarks.surges --data $(RECSYNTH_DATA) $(ARGS)

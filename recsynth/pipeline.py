@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from recsynth.apps.ad_copy import ad_copy
 from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.demand_what_if import demand_what_if
 from recsynth.apps.find_topics import find_topics
 from recsynth.apps.item_labels import item_labels
 from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.judge_profiles import judge_profiles
 from recsynth.apps.judge_propensity import judge_propensity
+from recsynth.apps.judge_what_if import judge_what_if
 from recsynth.apps.opinions import opinions
 from recsynth.apps.propensity import purchase_propensity
 from recsynth.apps.read_texts import label_texts, teach_texts
@@ -191,6 +193,12 @@ STAGES: tuple[Stage, ...] = (
         sees_nights=ALL_CLASSIFIERS,
     ),
     Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),
+    Stage(
+        "demand_what_if",
+        ("silver.events", "silver.items", "output.demand_forecast"),
+        ("output.demand_what_if",),
+        demand_what_if,
+    ),
     Stage(
         "user_profiles",
         (
@@ -409,6 +417,13 @@ STAGES: tuple[Stage, ...] = (
         ("silver.events", "silver.items", "output.demand_forecast"),
         ("ops.metrics",),
         judge_demand,
+        sees_future=ALL_TIME,
+    ),
+    Stage(
+        "judge_what_if",
+        ("silver.events", "output.demand_what_if"),
+        ("ops.metrics",),
+        judge_what_if,
         sees_future=ALL_TIME,
     ),
     Stage(

@@ -28,7 +28,7 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
-from recsynth.tables.output import AD_COPY, FOUND_TOPICS, ITEM_LABELS
+from recsynth.tables.output import AD_COPY, DEMAND_FORECAST, FOUND_TOPICS, ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, POSTS, REVIEWS, TICKETS
@@ -45,8 +45,8 @@ USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "click_farms", "title_triggers", "interactions", "histories", "query_items", "item_text",
     "item_demand", "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
-    "purchase_propensity", "review_sentiment", "find_topics", "opinions", "demand_forecast", "user_profiles",
-    "service_answers", "ad_copy",
+    "purchase_propensity", "review_sentiment", "find_topics", "opinions", "demand_forecast",
+    "demand_what_if", "user_profiles", "service_answers", "ad_copy",
 )  # fmt: skip
 
 
@@ -122,6 +122,11 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
             {"item_id": "i0", "field": "colour", "value": "red", "words": "red", "found_in": "title", "start": 0,
              "confidence": 0.9, "is_inferred": True, "content_hash": "h", "model_version": "m"}
         ]),
+        "demand_forecast": table(spark, DEMAND_FORECAST, [
+            {"level": "item", "series_id": i, "grain": "week", "start": AS_OF, "days": 7, "expected": 2.0,
+             **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95", "stock_needed"), 1.0), "model": "ses",
+             "interval_by": "trees"} for i in ITEMS
+        ]),
         "ad_copy": table(spark, AD_COPY, []).withColumn("run_date", F.lit(AS_OF)),
         "tickets": table(spark, TICKETS, [
             {"source": "s", "ticket_id": f"t{n}", "user_id": u, "ts": at.cutoff - timedelta(days=1), "item_id": "i0",
@@ -177,6 +182,10 @@ def test_the_stage_keeps_its_contracts(name: str, inputs: Inputs, at: Night) -> 
         given["item_embeddings"] = inputs["item_embeddings"].where("content_hash <> 'hi0'")
     if name == "click_farms":
         given["events"] = events(inputs["events"].sparkSession, shop() + farm())
+    if name == "demand_what_if":
+        # Prices that changed: half of the days each, each seen by three.
+        is_early = F.col("ts") < F.lit(at.cutoff - timedelta(days=5))
+        given["events"] = inputs["events"].withColumn("price", F.when(is_early, 9).otherwise(8).cast("decimal(18,4)"))
     if name == "title_triggers":
         given["item_records"] = item_records(inputs["events"].sparkSession, catalogue() + planted())
     check_contracts(BY_NAME[name], given, at)

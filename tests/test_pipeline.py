@@ -80,6 +80,7 @@ def test_of_what_becomes_features_or_models_nothing_is_seen_of_the_future() -> N
         "evaluate",
         "judge_propensity",
         "judge_demand",
+        "judge_what_if",
         "judge_profiles",
         "judge_search",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recsynth.apps.text_settings import AdSettings, LabelSettings, SentimentSettings, ServiceSettings, TeachingSettings
 from recsynth.section import Section
@@ -94,6 +94,43 @@ class DemandSettings(Section):
         if self.lead_days > 7 * self.horizon_weeks:
             raise ValueError(f"lead_days: expected at most 7 * horizon_weeks, found {self.lead_days}")
         return self
+
+
+class WhatIfSettings(Section):
+    """What would be asked for at other prices."""
+
+    enabled: bool = Field(
+        True, description="Whether demand is told at other prices; the table is empty otherwise, or without forecasts."
+    )
+    price_changes: list[float] = Field(
+        default_factory=lambda: [-0.3, -0.2, -0.1, 0.1, 0.2],
+        min_length=1,
+        description="Changes of tonight's price that are told of, as shares above -1 and at most 1; 0 is always one.",
+    )
+    promotion_from: float = Field(
+        0.1, gt=0, lt=1, description="Share below the usual price from which a price is a promotion."
+    )
+    history_days: int = Field(364, ge=7, description="Days before the as-of date that are learned from.")
+    period_days: int = Field(
+        56,
+        ge=7,
+        description="Days within which an item's prices are compared; longer ones take its rise for an effect.",
+    )
+    reach_days: int = Field(3, ge=0, description="Days before and after a day whose events tell its price too.")
+    least_seen: int = Field(2, ge=1, description="Events within that reach that a price needs to be that of the day.")
+    least_known: float = Field(
+        0.5, ge=0, le=1, description="Share of a period's days whose price is known, without which it is left out."
+    )
+    max_items: int = Field(
+        20_000, ge=1, description="Items whose price changed that the driver learns from at most, drawn by hash."
+    )
+
+    @field_validator("price_changes")
+    @classmethod
+    def _leaves_a_price(cls, changes: list[float]) -> list[float]:
+        if wrong := [c for c in changes if not -1 < c <= 1]:
+            raise ValueError(f"expected changes above -1 and at most 1, found {wrong}")
+        return changes
 
 
 class SurgeSettings(Section):
@@ -195,6 +232,7 @@ class AppsSettings(Section):
     )
     value: ValueSettings = Field(default_factory=ValueSettings, description="What each customer will spend.")
     demand: DemandSettings = Field(default_factory=DemandSettings, description="Demand of items and categories.")
+    what_if: WhatIfSettings = Field(default_factory=WhatIfSettings, description="Demand at other prices.")
     sentiment: SentimentSettings = Field(default_factory=SentimentSettings, description="What reviews say of items.")
     opinions: OpinionSettings = Field(default_factory=OpinionSettings, description="Topics, entities and alerts.")
     posts: PostSettings = Field(default_factory=PostSettings, description="What posts are about and how they mean it.")

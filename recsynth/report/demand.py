@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsynth.report import plots
 
 LINES = 8
+SURE = 0.8
+"""Chance of more revenue from which a price is worth showing."""
 MEASURES = ("mase", "wrmsse", "coverage_80", "bias", "service")
 
 
@@ -35,6 +37,41 @@ def demand(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, 
         "items": _titled(_most(said, "item"), tables["item_text"]).toPandas().to_dict("records"),
         "lead": said.where("grain = 'lead'").agg(F.max("days").alias("days")).toPandas()["days"].tolist()[0],
         "judged": judged.sort_values(["segment", "metric", "model"]).to_dict("records"),
+        "prices": _prices(tables, metrics[metrics["stage"] == "judge_what_if"]),
+    }
+
+
+def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, Any] | None:
+    """What other prices would change: all items' sums by change, and the items that would surely earn more.
+
+    None where no price ever changed. Bound: a row a change, LINES items.
+    """
+    said = tables["demand_what_if"]
+    sums = said.groupBy("price_change").agg(F.sum("expected").alias("units"), F.sum("revenue").alias("revenue"))
+    by_change = sums.orderBy("price_change").toPandas()
+    stays = by_change[by_change["price_change"] == 0]
+    if not len(stays) or not stays["revenue"].iloc[0]:
+        return None
+    drawn = pd.DataFrame({"change of all prices, percent": 100 * by_change["price_change"]})
+    for name in ("units", "revenue"):
+        drawn[name] = 100 * by_change[name] / stays[name].iloc[0]
+    now = said.where("price_change = 0").select(
+        "item_id", F.col("price").alias("price_now"), F.col("revenue").alias("revenue_now"),
+        F.col("expected").alias("expected_now"),
+    )  # fmt: skip
+    best = said.where((F.col("price_change") != 0) & (F.col("chance_of_more_revenue") >= SURE)).join(now, on="item_id")
+    best = best.withColumn("more", F.col("revenue") - F.col("revenue_now")).where("more > 0")
+    of_item = Window.partitionBy("item_id").orderBy(F.desc("more"), "price_change")
+    best = (
+        best.withColumn("place", F.row_number().over(of_item))
+        .where("place = 1")
+        .withColumnRenamed("item_id", "series_id")
+    )
+    titled = _titled(best.orderBy(F.desc("more"), "series_id").limit(LINES), tables["item_text"], "more")
+    return {
+        "plot": Markup(plots.lines(drawn, "change of all prices, percent", "percent of tonight's")),
+        "items": titled.toPandas().to_dict("records"),
+        "judged": judged.sort_values(["metric", "model"]).to_dict("records"),
     }
 
 
@@ -45,6 +82,6 @@ def _most(said: DataFrame, level: str) -> DataFrame:
     return until.orderBy(F.desc("expected"), "series_id").limit(LINES).select(*names)
 
 
-def _titled(most: DataFrame, item_text: DataFrame) -> DataFrame:
+def _titled(most: DataFrame, item_text: DataFrame, by: str = "expected") -> DataFrame:
     titles = item_text.select(F.col("item_id").alias("series_id"), "title")
-    return most.join(titles, on="series_id", how="left").orderBy(F.desc("expected"), "series_id")
+    return most.join(titles, on="series_id", how="left").orderBy(F.desc(by), "series_id")

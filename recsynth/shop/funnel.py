@@ -14,7 +14,8 @@ from recsynth.shop.tastes import Taste
 DAY = 86_400
 DISAPPOINTED = 0.12
 """Share of purchases that go wrong whatever the item's appeal: real shops' stars have a second, smaller peak at one."""
-TRADES = ("cart", "purchase", "return")
+PRICED = ("view", "cart", "purchase", "return")
+"""Events that tell the price of their day: the page of an item shows it."""
 
 
 class Event(NamedTuple):
@@ -124,7 +125,7 @@ class Funnel:
             }  # fmt: skip
             if offer is not None:
                 sent["item_id"] = offer.item_id
-                if event_type in TRADES:
+                if event_type in PRICED:
                     sent |= {"price": offer.price, "currency": self.stock.currency}
             self.events.append(Event(sent | fields, clock // DAY, session, target, has_typo))
         return clock + 5 + int(self.dice.expovariate(1 / 25))

@@ -196,6 +196,49 @@ DEMAND_FORECAST = Table(
     ),
 )
 
+DEMAND_WHAT_IF = Table(
+    name="output.demand_what_if",
+    grain="one row per (run_date, item_id, price_change), for items with a forecast and a price; none while no price "
+    "changes",
+    writer="demand_what_if",
+    key=("item_id", "price_change"),
+    columns=(
+        column("item_id", "string", "see silver.items"),
+        column(
+            "price_change", "double", "share by which tonight's price would change; 0: it stays", "price_change > -1"
+        ),
+        column("is_promotion", "boolean", "the price lies so far below the usual one that it counts as a promotion"),
+        column("currency", "string?", "ISO 4217; that of most events of the item"),
+        column("price", "double", "unit price in `currency` that is supposed", "price > 0"),
+        column("usual_price", "double", "what most of the last days showed", "usual_price > 0"),
+        column("days", "int", "days from the as-of date on that the units are of: the horizon", "days >= 1"),
+        column("expected", "double", "units at that price; at 0 those of output.demand_forecast", "expected >= 0"),
+        column("low_80", "double", "mean units if the response is weaker or stronger, four times in five from here"),
+        column("high_80", "double", "to here; how demand itself strays is told by output.demand_forecast"),
+        column("revenue", "double", "price times expected, in `currency`", "revenue >= 0"),
+        column("revenue_change", "double", "share by which revenue changes against tonight's price"),
+        column(
+            "chance_of_more_revenue",
+            "double",
+            "how likely revenue is greater than at tonight's price",
+            "chance_of_more_revenue between 0 and 1",
+        ),
+        column("elasticity", "double", "percent by which orders change for a price that is one percent higher"),
+        column("elasticity_low_80", "double", "four times in five from here"),
+        column("elasticity_high_80", "double", "to here", "elasticity_high_80 >= elasticity_low_80"),
+        column("promotion_lift", "double", "times as many orders on promotion, beyond the price", "promotion_lift > 0"),
+        column(
+            "learned_from",
+            "string",
+            "whose prices taught it: the item's own and its kind's, its category's and the shop's, or the shop's alone",
+            "learned_from in ('item', 'category', 'shop')",
+        ),
+        column(
+            "price_days", "int", "days at another price than the usual one that were learned from", "price_days >= 0"
+        ),
+    ),
+)
+
 _SERIES = (
     column("topic", "string", "an aspect of reviews, such as delivery, or a topic of posts; `all`: whatever is said"),
     column(
@@ -446,6 +489,7 @@ TABLES = (
     PURCHASE_PROPENSITY,
     REVIEW_SENTIMENT,
     DEMAND_FORECAST,
+    DEMAND_WHAT_IF,
     OPINION_TRENDS,
     OPINION_ALERTS,
     FOUND_TOPICS,

@@ -66,6 +66,7 @@ METRICS = [
     metric("judge_propensity", "probability_predicted", "propensity", "buy_28/0.2 to 0.3", 0.25, None, None, 2),
     metric("judge_demand", "mase", "demand", "item_week", 0.7777, 0.7, 0.8, 2),
     metric("judge_demand", "mase", "demand", "item_day", 0.6666, 0.6, 0.7, 2),
+    metric("judge_what_if", "promotion_orders", "what_if", "changed_prices", 0.9876, 0.9, 1.1, 2),
     metric("judge_propensity", "probability_observed", "propensity", "buy_28/0.2 to 0.3", 0.5, None, None, 2),
 ]  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -288,6 +289,34 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for level, series in (("item", "x"), ("item", SCRIPT), ("category", SCRIPT), ("shop", "all"))
         for grain, days in (("day", 1), ("week", 7), ("lead", 14))
         for n in range(2 if grain == "day" else 1)
+    ],
+    "demand_what_if": [
+        {
+            "item_id": item,
+            "price_change": change,
+            "is_promotion": change < 0,
+            "currency": "GBP",
+            "price": 50 * (1 + change),
+            "usual_price": 50.0,
+            "days": 28,
+            "expected": expected,
+            "low_80": expected,
+            "high_80": expected + 7,
+            "revenue": revenue,
+            "revenue_change": revenue / 5000 - 1,
+            "chance_of_more_revenue": chance,
+            "elasticity": -2.0,
+            "elasticity_low_80": -3.0,
+            "elasticity_high_80": -1.0,
+            "promotion_lift": 1.1,
+            "learned_from": "item",
+            "price_days": 9,
+        }
+        for item, rows in {
+            "x": [(0.0, 100.0, 5000.0, 0.5), (-0.2, 234.0, 9360.0, 0.91), (-0.1, 123.0, 5535.0, 0.95)],
+            SCRIPT: [(0.0, 100.0, 5000.0, 0.5), (-0.2, 200.0, 8000.0, 0.7), (0.1, 80.0, 4400.0, 0.9)],
+        }.items()
+        for change, expected, revenue, chance in rows
     ],
     "synthetic_interactions": [
         {"user_id": user, "item_id": "x", "generator": "gan", "verdict": "failed", "training_weight": 0.0}
@@ -523,6 +552,14 @@ def test_demand_is_told_with_the_stock_that_covers_it_and_what_the_judge_found(p
     assert "No demand was forecast tonight." in text(empty)
 
 
+def test_other_prices_are_told_with_the_items_that_surely_earn_more_by_them(page: str) -> None:
+    said = text(page)
+    # The better of two sure prices; of the other item the one is not sure and the other earns less.
+    assert f"{SCRIPT} 50.00 40.00 100.0 234.0 234.0 241.0 +87 % 91 % its own prices" in said
+    assert said.count("its own prices") == 1
+    assert "promotion orders of what if 0.988" in said
+
+
 def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
     said = text(page)
     assert f"2024-05-01 2024-05-01 2024-05-01 item {SCRIPT} all 17 1.2 {SCRIPT}" in said
@@ -614,8 +651,8 @@ def test_a_night_that_is_held_back_says_so_and_names_the_rule(page: str, empty: 
 def test_every_plot_is_there_as_svg(page: str) -> None:
     # Reasons, events a day, two tails, synthetic beside real four times, written beside typed, two kinds of texts, the
     # loss, NDCG of one view, probabilities, the ranker's gains, chances and whether they were true, customers by
-    # segment, reviews by week, texts and demand by day, questions by intent, gaps of records, the stages.
-    assert page.count("<svg") == page.count("</svg>") == 28
+    # segment, reviews by week, texts and demand by day, units by price, questions by intent, gaps of records, stages.
+    assert page.count("<svg") == page.count("</svg>") == 29
     # Mathematics is switched off, so a label in it would be shown as its source.
     assert "mathdefault" not in page
 

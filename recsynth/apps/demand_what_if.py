@@ -1,0 +1,216 @@
+"""What would be asked for if an item cost more, less or were on promotion: demand_forecast at other prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from scipy.stats import norm
+
+from recsynth.apps.catalogue import latest_items
+from recsynth.apps.demand_series import ITEM, UNKNOWN, with_category
+from recsynth.apps.price_response import (
+    ELASTICITY,
+    NEUTRAL,
+    PROMOTION,
+    Cells,
+    Response,
+    cells,
+    chance_above,
+    design,
+    dispersion,
+    fit,
+    joined,
+    log_change,
+    offered,
+    quantile,
+    spread,
+    usual,
+)
+from recsynth.apps.settings import WhatIfSettings
+from recsynth.stage import Night
+from recsynth.tables.output import DEMAND_WHAT_IF
+
+CENTS = 100
+_LOW, _HIGH = 0.1, 0.9
+_PARTS = ("stratum", "log_ratio", "lines", "exposure")
+_PRICED = ", ".join(
+    ["item_id string, currency string, price double, usual_price double, price_days int"]
+    + [f"{part} array<double>" for part in _PARTS]
+)
+_RESPONSES = ", ".join(f"{c.name} {c.type}" for c in DEMAND_WHAT_IF.columns)
+
+
+def demand_what_if(events: DataFrame, items: DataFrame, demand_forecast: DataFrame, night: Night) -> DataFrame:
+    """Units of each item over the horizon at other prices, and whether more is earned; writes output.demand_what_if.
+
+    Reads silver.events, silver.items and output.demand_forecast. How orders respond is learned from items whose price
+    changed (see price_response): first for the shop, then for each category and each item, as far as its own days
+    say otherwise. Empty where no price ever changed: nothing is known then. Bounds: on the driver the cells of
+    max_items items, drawn by hash, and a row a day; in one task an item's days.
+    """
+    settings, spark = night.settings.apps.what_if, events.sparkSession
+    if not (settings.enabled and night.settings.apps.demand.enabled):
+        return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
+    first = night.as_of - timedelta(days=settings.history_days)
+    found = with_category(priced(events, first, night.as_of, settings), latest_items(items, "category")).persist()
+    learned = changed(found, settings, night)
+    if not len(learned):
+        return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
+    weeks = demand_forecast.where(f"level = '{ITEM}' and grain = 'week'").groupBy(F.col("series_id").alias("item_id"))
+    # Rounded: a sum of doubles hangs on the order of its rows.
+    asked = weeks.agg(F.round(F.sum("expected"), 6).alias("asked"), F.sum("days").cast("int").alias("days"))
+    at_prices = found.join(asked, on="item_id", how="inner")
+    return at_prices.mapInPandas(_at_other_prices(Beliefs.learned_from(learned, settings), settings), _RESPONSES)
+
+
+def changed(found: DataFrame, settings: WhatIfSettings, night: Night) -> pd.DataFrame:
+    """Rows of `priced` whose price changed; bound: max_items, drawn by hash."""
+    draw = F.xxhash64(F.lit(night.seed("what_if", "items")), "item_id")
+    return found.where("size(lines) > 0").orderBy(draw, "item_id").limit(settings.max_items).toPandas()
+
+
+def priced(events: DataFrame, first: date, until: date, settings: WhatIfSettings) -> DataFrame:
+    """Rows (item_id, currency, price, usual_price, price_days and the item's cells) of the days from first to until.
+
+    The price of a day is the one that most of its events showed, of any event type but returns, in the currency of
+    most; orders are purchase lines. Bound: on the driver a row a day.
+    """
+    in_days = (F.col("event_date") >= F.lit(first)) & (F.col("event_date") < F.lit(until))
+    people = events.where(in_days).where("item_id is not null and not is_bot and not is_near_duplicate")
+    day = F.date_diff("event_date", F.lit(first)).alias("day")
+    is_bought = (F.col("event_type") == "purchase").alias("is_bought")
+    cents = F.round(F.col("price") * CENTS).cast("long")
+    cents = F.when((cents > 0) & (F.col("event_type") != "return"), cents)
+    shown = people.select(
+        "item_id", day, F.coalesce("currency", F.lit("")).alias("currency"), cents.alias("cents"), is_bought
+    )
+    counted = shown.groupBy("item_id", "day", "currency", "cents")
+    rows = counted.agg(F.count("cents").alias("seen"), F.count_if("is_bought").alias("lines"))
+    exposure = np.zeros((until - first).days)
+    for row in people.where(is_bought).groupBy(day).count().collect():  # bound: a row a day
+        exposure[row["day"]] = row["count"]
+    listed = rows.where("seen > 0 or lines > 0").groupBy("item_id")
+    of_items = listed.agg(F.collect_list(F.struct("day", "currency", "cents", "seen", "lines")).alias("days"))
+    return of_items.mapInPandas(_cells(exposure, settings), _PRICED)
+
+
+def _cells(
+    exposure: np.ndarray, settings: WhatIfSettings
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The mapInPandas function from the days of an item to its price tonight and its cells."""
+
+    def of(item_id: str, days: list[dict[str, Any]]) -> tuple[Any, ...] | None:
+        rows = np.array([(r["day"], r["cents"] or 0, r["seen"], r["lines"]) for r in days])
+        lines = np.bincount(rows[:, 0], rows[:, 3], len(exposure))
+        names, place = np.unique([r["currency"] for r in days], return_inverse=True)
+        own = int(np.bincount(place, rows[:, 2]).argmax())
+        day, cents, seen, _ = rows[(place == own) & (rows[:, 2] > 0)].T
+        if not len(day):
+            return None
+        found, price_of = np.unique(cents, return_inverse=True)
+        counts = np.zeros((len(found), len(exposure)))
+        np.add.at(counts, (price_of, day), seen)
+        prices = offered(counts, found, settings.reach_days, settings.least_seen)
+        known = prices[prices > 0]
+        # An item that is seldom seen has a price all the same: the last one.
+        price = known[-1] if len(known) else cents[day == day.max()].max()
+        made, unusual = cells(prices, lines, exposure, settings.period_days, settings.least_known)
+        parts = [getattr(made, part).astype(float).tolist() for part in _PARTS]
+        tonight = (price / CENTS, usual(prices[-settings.period_days :], price) / CENTS)
+        return (item_id, str(names[own]) or None, *tonight, unusual, *parts)
+
+    names = [part.split()[0] for part in _PRICED.split(", ")]
+
+    def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in batches:
+            rows = [of(*pair) for pair in zip(frame["item_id"], frame["days"], strict=True)]
+            yield pd.DataFrame([row for row in rows if row is not None], columns=names)
+
+    return function
+
+
+def cells_of(frame: pd.DataFrame) -> list[Cells]:
+    """The cells of each row of `priced`."""
+    return [
+        Cells(np.asarray(row[0], int), *(np.asarray(part, float) for part in row[1:]))
+        for row in zip(*(frame[part] for part in _PARTS), strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """How orders respond to prices in the shop and its categories, and how far items stray from them (a variance)."""
+
+    shop: Response
+    categories: dict[str, Response]
+    apart: float
+    dispersion: float
+
+    @classmethod
+    def learned_from(cls, frame: pd.DataFrame, settings: WhatIfSettings) -> Beliefs:
+        """Beliefs of rows of `priced` with their category."""
+        ordered = frame.sort_values("item_id")
+        parts, least = cells_of(ordered), settings.promotion_from
+        every = joined(parts)
+        sizes = [len(p) for p in parts]
+        names, place = np.unique(ordered["category"].to_numpy(str), return_inverse=True)
+        category, item = np.repeat(place, sizes), np.repeat(np.arange(len(parts)), sizes)
+        crowded = dispersion(every, fit(every, NEUTRAL, least), least)
+        shop = fit(every, NEUTRAL, least, crowded)
+        between = shop.spread_by(spread(every, category, shop, least, crowded))
+        of = {n: fit(every.taken(category == k), between, least, crowded) for k, n in enumerate(names) if n != UNKNOWN}
+        return cls(shop, of, spread(every, item, shop, least, crowded), crowded)
+
+    def of(self, category: str, own: Cells, promotion_from: float) -> tuple[Response, str]:
+        """What is believed of an item, and whose days taught it."""
+        kind, taught = self.categories.get(category, self.shop), "category" if category in self.categories else "shop"
+        if not len(own):
+            return kind.spread_by(self.apart), taught
+        return fit(own, kind.spread_by(self.apart), promotion_from, self.dispersion), ITEM
+
+
+def _at_other_prices(
+    beliefs: Beliefs, settings: WhatIfSettings
+) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
+    """The mapInPandas function from items with what is asked for tonight to a row for each price."""
+    changes = np.array(sorted({0.0, *settings.price_changes}))
+    least = settings.promotion_from
+
+    def told(frame: pd.DataFrame) -> pd.DataFrame:
+        pairs = zip(frame["category"], cells_of(frame), strict=True)
+        responses, taught = zip(*(beliefs.of(category, own, least) for category, own in pairs), strict=True)
+        price, usual_price, asked = (frame[name].to_numpy(float)[:, None] for name in ("price", "usual_price", "asked"))
+        prices = price * (1 + changes)
+        x = design(np.log(prices / usual_price), least)
+        # Against tonight's price: that is what the forecast presumes.
+        mean, variance = log_change(responses, x - design(np.log(price / usual_price), least))
+        elasticity = np.array([[r.mean[ELASTICITY]] for r in responses])
+        reach = norm.ppf(_HIGH) * np.array([[r.covariance[ELASTICITY, ELASTICITY] ** 0.5] for r in responses])
+        columns = {
+            "price_change": changes, "is_promotion": x[:, :, PROMOTION] > 0, "price": prices.round(4),
+            "usual_price": usual_price, "expected": asked * np.exp(mean),
+            "low_80": asked * quantile(mean, variance, _LOW), "high_80": asked * quantile(mean, variance, _HIGH),
+            "revenue": asked * np.exp(mean) * prices,
+            "revenue_change": np.exp(mean) * (1 + changes) - 1,
+            "chance_of_more_revenue": chance_above(mean + np.log1p(changes), variance),
+            "elasticity": elasticity, "elasticity_low_80": elasticity - reach, "elasticity_high_80": elasticity + reach,
+            "promotion_lift": np.exp([[r.mean[PROMOTION]] for r in responses]),
+        }  # fmt: skip
+        every = frame[["item_id", "currency", "days", "price_days"]].assign(learned_from=taught)
+        made = every.loc[every.index.repeat(len(changes))]
+        made = made.assign(**{name: np.broadcast_to(v, mean.shape).ravel() for name, v in columns.items()})
+        return made.loc[:, DEMAND_WHAT_IF.column_names]
+
+    def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for frame in batches:
+            if len(frame):
+                yield told(frame.reset_index(drop=True))
+
+    return function

@@ -1,0 +1,231 @@
+"""How orders respond to a price: learned within each item from its days at other prices, drawn towards its kind.
+
+Plain arrays, tested without Spark. Orders of an item within a period are Poisson counts whose mean is the item's own
+level times what the whole shop sold on those days times exp(elasticity * log(price / usual) + promotion * [price is a
+promotion]): the regression of SCAN*PRO (Wittink, Addona, Hawkes and Porter, 1988), its counts Poisson so that days
+without an order count too (Santos Silva and Tenreyro, 2006). Given the orders of a period, its level drops out
+(conditional Poisson; Armstrong, Gasparrini and Tobias, 2014): neither an item's fame nor its rise and fall over the
+seasons is taken for an effect of its price. What orders are of, other items' sales that it takes, and orders that were
+only brought forward are not seen by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+ELASTICITY, PROMOTION = 0, 1
+_STEPS, _CLOSE, _LONGEST_STEP = 50, 1e-9, 1.0
+
+
+@dataclass(frozen=True)
+class Response:
+    """What is believed of (elasticity, log lift of a promotion): normal, mean (2,) and covariance (2, 2)."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+    def spread_by(self, variance: float) -> Response:
+        """The same for a group whose elasticity strays from this one's with a variance."""
+        return Response(self.mean, self.covariance + np.diag([variance, 0.0]))
+
+
+def log_change(responses: Sequence[Response], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (responses, rows) of the log of orders over those at the usual price; x (responses, rows, 2).
+
+    Of each response its own rows of `design`, or differences of them: then over those at another price.
+    """
+    mean, covariance = np.stack([r.mean for r in responses]), np.stack([r.covariance for r in responses])
+    return np.einsum("nri,ni->nr", x, mean), np.einsum("nri,nij,nrj->nr", x, covariance, x)
+
+
+NEUTRAL = Response(np.array([-1.0, 0.0]), np.diag([2.0, 0.5]) ** 2)
+"""Before any data: revenue stays the same whatever the price, and a shop may be far from that on either side."""
+
+UNMOVED = Response(np.zeros(2), np.zeros((2, 2)))
+"""Prices change nothing: what a response is judged against."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Orders by period and price: a row for each price that a period has seen; all arrays (rows,)."""
+
+    stratum: np.ndarray
+    """Whole numbers from 0; rows of one item and period share one."""
+    log_ratio: np.ndarray
+    """Logarithm of the price over the period's usual one."""
+    lines: np.ndarray
+    """Orders at that price."""
+    exposure: np.ndarray
+    """What the whole shop sold on the days at that price."""
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def taken(self, rows: np.ndarray) -> Cells:
+        """Some rows, their strata numbered anew."""
+        stratum = np.unique(self.stratum[rows], return_inverse=True)[1]
+        return Cells(stratum, self.log_ratio[rows], self.lines[rows], self.exposure[rows])
+
+
+def offered(counts: np.ndarray, cents: np.ndarray, reach: int, least_seen: int) -> np.ndarray:
+    """The price of each day (days,), 0 where it is not known.
+
+    counts (prices, days): how often each of `cents` (prices,) was seen on each day. The price of a day is the one seen
+    most within `reach` days of it, at least `least_seen` times; of equals the greater one. One line at a special
+    price is no price of the shop's.
+    """
+    if not len(cents):
+        return np.zeros(counts.shape[1], int)
+    order = np.argsort(-cents)
+    padded = np.pad(counts[order], ((0, 0), (reach + 1, reach)))
+    total = padded.cumsum(1)
+    near = total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]
+    best = near.argmax(0)
+    return np.where(near.max(0) >= least_seen, cents[order][best], 0)
+
+
+def usual(prices: np.ndarray, otherwise: int) -> int:
+    """The price of most days (days,) whose price is known, of equals the greater one; `otherwise` where none is."""
+    found, count = np.unique(prices[prices > 0], return_counts=True)
+    return int(found[len(found) - 1 - count[::-1].argmax()]) if len(found) else otherwise
+
+
+def cells(
+    prices: np.ndarray, lines: np.ndarray, exposure: np.ndarray, period_days: int, least_known: float
+) -> tuple[Cells, int]:
+    """Cells of one item's days, oldest first, and its days at another price than usual; periods end with the last day.
+
+    prices, lines and exposure (days,): see `offered` and `Cells`. A period's usual price is that of most of its days,
+    of equals the greater one. A period counts where the price is known on a share `least_known` of the days on which
+    the shop sold anything, and where it saw more than one price.
+    """
+    rows, unusual = [], 0
+    is_open = exposure > 0
+    began = int(np.argmax(prices > 0)) if prices.any() else len(prices)
+    is_open[:began] = False
+    period = (len(prices) - 1 - np.arange(len(prices))) // period_days
+    for number in range(int(period[0]) + 1 if len(prices) else 0):
+        days = is_open & (period == number)
+        known = days & (prices > 0)
+        found = np.unique(prices[known])
+        if len(found) < 2 or known.sum() < least_known * days.sum():
+            continue
+        middle = usual(prices[known], 0)
+        unusual += int((known & (prices != middle)).sum())
+        for price in found:
+            at = known & (prices == price)
+            rows.append((number, np.log(price / middle), lines[at].sum(), exposure[at].sum()))
+    columns = np.array(rows, float).reshape(-1, 4).T
+    return Cells(np.unique(columns[0], return_inverse=True)[1], *columns[1:]), unusual
+
+
+def joined(parts: Sequence[Cells]) -> Cells:
+    """Cells of several items; no two share a stratum."""
+    if not parts:
+        return Cells(np.zeros(0, int), *np.zeros((3, 0)))
+    sizes = [int(p.stratum.max()) + 1 if len(p) else 0 for p in parts]
+    firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
+    stratum = np.concatenate([p.stratum + first for p, first in zip(parts, firsts, strict=True)])
+    names = ("log_ratio", "lines", "exposure")
+    return Cells(stratum, *(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+def design(log_ratio: np.ndarray, promotion_from: float) -> np.ndarray:
+    """What the regression reads (..., 2): the log ratio, and whether the price lies a share below the usual one.
+
+    >>> design(np.log([1.0, 0.8]), 0.1).round(3)
+    array([[ 0.   ,  0.   ],
+           [-0.223,  1.   ]])
+    """
+    is_promotion = log_ratio <= np.log1p(-promotion_from) + 1e-9
+    return np.stack([log_ratio, is_promotion.astype(float)], -1)
+
+
+def fit(found: Cells, prior: Response, promotion_from: float, dispersion: float = 1.0) -> Response:
+    """What is believed after the cells: Newton's steps to the mode, the normal distribution around it (Laplace).
+
+    dispersion: variance over mean of the counts; orders that come in crowds weigh as fewer.
+    """
+    x, precision = design(found.log_ratio, promotion_from), np.linalg.inv(prior.covariance)
+    mean = prior.mean
+    for _ in range(_STEPS):
+        expected, centred = _expected(found, x, mean)
+        gradient = centred.T @ (found.lines - expected) / dispersion - precision @ (mean - prior.mean)
+        curvature = (centred * expected[:, None]).T @ centred / dispersion + precision
+        step = np.linalg.solve(curvature, gradient)
+        # Far steps of a few counts would leap over the mode.
+        step *= min(1.0, _LONGEST_STEP / max(np.abs(step).max(), _CLOSE))
+        mean = mean + step
+        if np.abs(step).max() < _CLOSE:
+            break
+    expected, centred = _expected(found, x, mean)
+    return Response(mean, np.linalg.inv((centred * expected[:, None]).T @ centred / dispersion + precision))
+
+
+def dispersion(found: Cells, response: Response, promotion_from: float) -> float:
+    """Pearson's estimate of variance over mean, at least 1: counts that vary less than by chance prove nothing more."""
+    expected = expected_orders(found, response, promotion_from)
+    is_counted = expected > 0
+    strata = len(np.unique(found.stratum[is_counted]))
+    free = is_counted.sum() - strata - len(response.mean)
+    if free < 1:
+        return 1.0
+    return max(float(((found.lines - expected)[is_counted] ** 2 / expected[is_counted]).sum() / free), 1.0)
+
+
+def spread(found: Cells, group: np.ndarray, response: Response, promotion_from: float, dispersion: float) -> float:
+    """Variance of elasticities between groups, of group (rows,) in whole numbers from 0.
+
+    A group's own elasticity is one of Newton's steps from the common one; the variance beyond what their counts explain
+    is that of a meta-analysis with random effects (DerSimonian and Laird, 1986).
+    """
+    from statsmodels.stats.meta_analysis import combine_effects
+
+    expected, centred = _expected(found, design(found.log_ratio, promotion_from), response.mean)
+    moved = centred[:, ELASTICITY]
+    told = np.bincount(group, moved**2 * expected) / dispersion
+    score = np.bincount(group, moved * (found.lines - expected)) / dispersion
+    known = told > _CLOSE
+    if known.sum() < 2:
+        return 0.0
+    # It divides by what it finds, and may find nothing.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found_apart = combine_effects(score[known] / told[known], 1.0 / told[known], method_re="dl").tau2
+    return float(max(found_apart, 0.0))
+
+
+def expected_orders(found: Cells, response: Response, promotion_from: float) -> np.ndarray:
+    """Orders of each cell (rows,) that the response expects, given the orders of its period."""
+    return _expected(found, design(found.log_ratio, promotion_from), response.mean)[0]
+
+
+def gain(found: Cells, response: Response, promotion_from: float) -> float:
+    """Log-likelihood of the cells' orders, given each period's, beyond that of prices that change nothing."""
+    ours, none = (expected_orders(found, r, promotion_from) for r in (response, UNMOVED))
+    ordered = found.lines > 0
+    return float((found.lines[ordered] * np.log(ours[ordered] / none[ordered])).sum())
+
+
+def quantile(mean: np.ndarray, variance: np.ndarray, level: float) -> np.ndarray:
+    """Quantile of log-normal changes."""
+    return np.asarray(np.exp(mean + norm.ppf(level) * np.sqrt(variance)))
+
+
+def chance_above(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Chance that a normal quantity is above 0; a half where nothing is known to move."""
+    return np.asarray(norm.cdf(mean / np.sqrt(np.maximum(variance, 1e-18))))
+
+
+def _expected(found: Cells, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Expected orders of each row given the sum of its stratum, and x less its mean there."""
+    if not len(found):
+        return np.zeros(0), np.zeros((0, x.shape[1]))
+    weight = found.exposure * np.exp(x @ mean)
+    share = weight / np.bincount(found.stratum, weight)[found.stratum]
+    expected = np.bincount(found.stratum, found.lines)[found.stratum] * share
+    middle = np.column_stack([np.bincount(found.stratum, share * column) for column in x.T])
+    return expected, x - middle[found.stratum]

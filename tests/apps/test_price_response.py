@@ -1,0 +1,147 @@
+"""How orders respond to prices: against statsmodels, planted responses found again, what a price is and is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.discrete.conditional_models import ConditionalPoisson
+
+from recsynth.apps.price_response import (
+    NEUTRAL,
+    Cells,
+    Response,
+    cells,
+    chance_above,
+    design,
+    dispersion,
+    fit,
+    gain,
+    joined,
+    log_change,
+    offered,
+    quantile,
+    spread,
+)
+
+FROM = 0.1
+FLAT = Response(np.zeros(2), np.diag([1e6, 1e6]))
+CUTS = np.log([1.0, 0.95, 0.7])
+"""Prices of planted cells: the usual one, one that is no promotion yet, a promotion."""
+
+
+def planted(items: int, elasticity: np.ndarray | float, lift: float, seed: int, level: float = 30.0) -> list[Cells]:
+    """An item each: three prices, levels of its own, the same days."""
+    rng = np.random.default_rng(seed)
+    x = design(CUTS, FROM)
+    made = []
+    for own in np.broadcast_to(elasticity, items):
+        exposure = rng.uniform(1, 5, len(CUTS))
+        mean = level * rng.uniform(0.5, 2) * exposure * np.exp(x @ np.array([own, lift]))
+        made.append(Cells(np.zeros(len(CUTS), int), CUTS, rng.poisson(mean).astype(float), exposure))
+    return made
+
+
+def test_without_a_prior_it_is_the_conditional_poisson_of_statsmodels() -> None:
+    # One exposure for all: that model knows no other.
+    found = joined(planted(20, -2.0, 0.3, seed=1))
+    found = Cells(found.stratum, found.log_ratio, found.lines, np.ones(len(found)))
+    theirs = ConditionalPoisson(found.lines, design(found.log_ratio, FROM), groups=found.stratum).fit(disp=0)
+    ours = fit(found, FLAT, FROM)
+    assert ours.mean == pytest.approx(theirs.params, abs=1e-4)
+    assert np.sqrt(np.diag(ours.covariance)) == pytest.approx(theirs.bse, rel=1e-3)
+
+
+def test_a_planted_response_is_found_whatever_the_levels_and_days() -> None:
+    found = fit(joined(planted(200, -2.0, 0.4, seed=2)), NEUTRAL, FROM)
+    assert found.mean == pytest.approx([-2.0, 0.4], abs=3 * np.sqrt(np.diag(found.covariance)).max())
+    assert np.sqrt(found.covariance[0, 0]) < 0.3
+
+
+def test_few_orders_leave_the_prior_where_it_is() -> None:
+    one = Cells(np.zeros(2, int), np.log([1.0, 0.8]), np.array([1.0, 0.0]), np.array([5.0, 5.0]))
+    found = fit(one, NEUTRAL, FROM)
+    assert np.abs(found.mean - NEUTRAL.mean).max() < 0.5
+    assert found.covariance[0, 0] == pytest.approx(NEUTRAL.covariance[0, 0], rel=0.1)
+    nothing = fit(joined([]), NEUTRAL, FROM)
+    assert nothing.mean == pytest.approx(NEUTRAL.mean)
+    assert nothing.covariance == pytest.approx(NEUTRAL.covariance)
+
+
+def test_items_that_differ_are_told_from_chance() -> None:
+    rng = np.random.default_rng(3)
+    for strays in (0.0, 1.0):
+        parts = planted(300, rng.normal(-2.0, strays, 300), 0.0, seed=4, level=100.0)
+        every, item = joined(parts), np.repeat(np.arange(300), len(CUTS))
+        shop = fit(every, NEUTRAL, FROM)
+        assert spread(every, item, shop, FROM, 1.0) == pytest.approx(strays**2, abs=0.25)
+    assert spread(parts[0], np.zeros(len(CUTS), int), shop, FROM, 1.0) == 0.0  # one group has nothing to differ from
+
+
+def test_orders_that_come_in_crowds_weigh_as_fewer() -> None:
+    parts = planted(300, -2.0, 0.0, seed=5)
+    crowded = joined([Cells(p.stratum, p.log_ratio, 4 * p.lines, p.exposure) for p in parts])
+    assert dispersion(joined(parts), fit(joined(parts), NEUTRAL, FROM), FROM) == pytest.approx(1.0, abs=0.15)
+    found = dispersion(crowded, fit(crowded, NEUTRAL, FROM), FROM)
+    assert found == pytest.approx(4.0, rel=0.15)
+    told = fit(crowded, FLAT, FROM, found).covariance[0, 0]
+    assert told == pytest.approx(fit(joined(parts), FLAT, FROM).covariance[0, 0], rel=0.2)
+
+
+def test_a_response_that_holds_gains_on_orders_that_nothing_learned_from() -> None:
+    taught, later = joined(planted(100, -2.0, 0.4, seed=6)), joined(planted(100, -2.0, 0.4, seed=7))
+    found = fit(taught, NEUTRAL, FROM)
+    assert gain(later, found, FROM) > 0
+    assert gain(later, Response(-found.mean, found.covariance), FROM) < 0
+    assert gain(later, Response(np.zeros(2), NEUTRAL.covariance), FROM) == pytest.approx(0.0)
+
+
+def test_the_price_of_a_day_is_what_most_saw_near_it() -> None:
+    counts = np.array([[2.0, 0, 2, 0, 0, 0, 0, 0], [0.0, 0, 1, 0, 3, 0, 0, 0]])
+    found = offered(counts, np.array([100, 80]), reach=1, least_seen=2)
+    assert found.tolist() == [100, 100, 100, 80, 80, 80, 0, 0]
+    tie = offered(np.array([[2.0], [2.0]]), np.array([80, 100]), reach=0, least_seen=2)
+    assert tie.tolist() == [100]
+    assert offered(np.zeros((0, 3)), np.zeros(0, int), 1, 1).tolist() == [0, 0, 0]
+
+
+def test_cells_are_orders_at_each_price_of_a_period_that_saw_two() -> None:
+    #                  the period before: one price   the last: usual 100, on two days 80, one day not known
+    prices = np.array([100, 100, 100, 100, 100, 100, 100, 100, 80, 80, 0, 100])
+    lines, exposure = np.arange(12.0), np.full(12, 10.0)
+    exposure[6] = 0.0  # a day on which the shop was closed
+    found, unusual = cells(prices, lines, exposure, period_days=6, least_known=0.5)
+    assert found.stratum.tolist() == [0, 0]
+    assert found.log_ratio == pytest.approx([np.log(0.8), 0.0])
+    assert found.lines.tolist() == [8 + 9, 7 + 11]
+    assert found.exposure.tolist() == [20.0, 20.0]
+    assert unusual == 2
+    # Half of the days with a known price are not enough where more are asked for.
+    assert len(cells(prices, lines, exposure, period_days=6, least_known=0.9)[0]) == 0
+    assert len(cells(np.zeros(12, int), lines, exposure, 6, 0.5)[0]) == 0
+
+
+def test_an_item_counts_from_its_first_price_on() -> None:
+    prices = np.array([0, 0, 0, 0, 0, 0, 0, 100, 80, 100])
+    found, _ = cells(prices, np.ones(10), np.ones(10), period_days=10, least_known=0.9)
+    assert found.lines.tolist() == [1.0, 2.0]
+
+
+def test_periods_end_with_the_last_day_and_share_no_level() -> None:
+    prices = np.array([100, 80, 100, 50, 40, 50])
+    found, _ = cells(prices, np.ones(6), np.ones(6), period_days=3, least_known=0.5)
+    assert found.log_ratio == pytest.approx([np.log(0.8), 0.0] * 2)
+    both = joined([found, found])
+    assert both.stratum.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert both.taken(np.arange(8) >= 4).stratum.tolist() == [0, 0, 1, 1]
+
+
+def test_intervals_and_chances_are_those_of_a_normal_distribution() -> None:
+    x = np.array([[-0.5, 1.0]])
+    response = Response(np.array([-2.0, 0.1]), np.array([[0.4, 0.1], [0.1, 0.2]]))
+    both = log_change([response, NEUTRAL], np.stack([x, 2 * x]))
+    assert (both[0][1, 0], both[1][1, 0]) == pytest.approx((1.0, 4 * (0.25 * 4 + 0.25)))
+    mean, variance = (part[0] for part in both)
+    assert (mean[0], variance[0]) == pytest.approx((1.1, 0.25 * 0.4 - 2 * 0.5 * 0.1 + 0.2))
+    assert quantile(mean, variance, 0.5) == pytest.approx(np.exp(mean))
+    assert quantile(mean, variance, 0.975) == pytest.approx(np.exp(mean + 1.959964 * variance**0.5))
+    assert chance_above(np.array([0.0, 1.0, -1.0]), np.array([0.0, 0.0, 0.0])).tolist() == [0.5, 1.0, 0.0]

@@ -1,0 +1,143 @@
+"""Answers to prices on Online Retail and on the simulated shop, judged on prices that changed after the night.
+
+    make bench-prices
+    make bench-prices ARGS="--dates --users 10000"
+
+Online Retail: the stages that it needs, from raw files, as of each date. The simulated shop, of so many users and with
+the promotions of its default: the same, and what a promotion multiplies orders by as the table says, beside what it did by
+the planted calendar: a regression on the true promotions of all days before the as-of date, which the night never sees.
+Exit code 0 only where no gain's 95 % interval lies below 0 and the told lift's 80 % interval holds the planted one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import sys
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import functions as F
+
+from recsynth.apps.price_response import NEUTRAL, Cells, Response, dispersion, fit, joined, quantile
+from recsynth.nightly import run_night
+from recsynth.pipeline import STAGES
+from recsynth.session import session
+from recsynth.settings import Settings
+from recsynth.store import Store
+from recsynth.tables.ops import METRICS, STAGE_RUNS
+from recsynth.tables.output import DEMAND_WHAT_IF
+from recsynth.tables.silver import EVENTS
+
+DATES = ("2011-06-11", "2011-07-23", "2011-08-20", "2011-09-17", "2011-10-15")
+NEEDED = ("land", "clean", "items", "demand_forecast", "demand_what_if", "judge_what_if")
+SIMULATED = date(2025, 4, 17)
+
+
+def main() -> int:
+    """Print the judge's rows and what is told of promotions; return 1 where something is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True, type=Path, help="folder with online_retail")
+    parser.add_argument("--dates", nargs="*", default=DATES, help="as-of dates on Online Retail; none: leave it out")
+    parser.add_argument("--users", type=int, default=10_000, help="customers of the simulated shop; 0: leave it out")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[20250101], help="seeds of the simulated shop")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    print(f"{platform.machine()}\n\nset | as of | measure | model | value | 95 % | items")
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for day in options.dates:
+            places = [f"paths.landing={options.data / 'online_retail'}", *_paths(Path(scratch) / day)]
+            settings = Settings.load("conf/online_retail.toml", places)
+            faults += _night(settings, date.fromisoformat(day), "Online Retail")[1]
+        for seed in options.seeds if options.users else []:
+            folder = Path(scratch) / str(seed)
+            places = [f"paths.landing={folder / 'landing'}", *_paths(folder)]
+            settings = Settings.load("conf/default.toml", [*places, f"shop.users={options.users}", f"seed={seed}"])
+            store, missed = _night(settings, SIMULATED, f"simulated shop, seed {seed}")
+            faults += missed + _planted(store, settings, folder / "landing_truth")
+    for fault in faults:
+        print(f"MISSED {fault}")
+    return 1 if faults else 0
+
+
+def _paths(folder: Path) -> list[str]:
+    return [f"paths.{name}={folder / name}" for name in ("lake", "report")]
+
+
+def _night(settings: Settings, day: date, name: str) -> tuple[Store, list[str]]:
+    spark = session("prices", settings.spark)
+    run_night(spark, settings, day, stages=[stage for stage in STAGES if stage.name in NEEDED])
+    store, faults = Store(spark, settings.paths.lake), []
+    judged = store.read_night(METRICS, day).where("stage = 'judge_what_if'").orderBy("metric", "model").toPandas()
+    for row in judged.itertuples():
+        interval = f"{row.low:.4f} to {row.high:.4f}"
+        print(f"{name} | {day} | {row.metric} | {row.model} | {row.value:.4f} | {interval} | {row.count}", flush=True)
+        if row.metric == "log_likelihood_gain" and row.high < 0:
+            faults.append(f"{name} as of {day}: orders moved otherwise than told, {row.value:.4f} nats ({interval})")
+    said = store.read_night(DEMAND_WHAT_IF, day).where("price_change = 0").toPandas()
+    seconds = {r.stage: r.seconds for r in store.read(STAGE_RUNS).collect()}
+    taught = said["learned_from"].value_counts().to_dict()
+    print(f"{name} | {day} | elasticity, median | told | {said['elasticity'].median():.3f} | | {taught}, "
+          f"{seconds['demand_what_if']:.0f} s", flush=True)  # fmt: skip
+    return store, faults
+
+
+def _planted(store: Store, settings: Settings, truth: Path) -> list[str]:
+    """What a promotion does as it is told, over items with prices of their own, beside the planted calendar's."""
+    off = settings.shop.promotion_discount
+    said = store.read_night(DEMAND_WHAT_IF, SIMULATED).where("learned_from = 'item'").toPandas()
+    stays = said[said["price_change"] == 0].set_index("item_id")
+    stays = stays[~stays["is_promotion"].astype(bool)]
+    less = said[np.isclose(said["price_change"], -off)].set_index("item_id").reindex(stays.index)
+    weight = stays["expected"].to_numpy()
+    told, low, high = (
+        float(np.exp(np.average(np.log(less[name] / stays["expected"]), weights=weight)))
+        for name in ("expected", "low_80", "high_80")
+    )
+    found = _by_calendar(store, settings, pd.read_parquet(truth / "promotions"), set(stays.index))
+    x = np.array([np.log1p(-off), 1.0])
+    mean, variance = x @ found.mean, x @ found.covariance @ x
+    ends = [float(quantile(np.array([mean]), np.array([variance]), level)[0]) for level in (0.025, 0.975)]
+    print(f"simulated shop, seed {settings.seed} | {SIMULATED} | lift at {off:.0%} off | told | {told:.3f} | 80 %: "
+          f"{low:.3f} to {high:.3f} | {len(stays)}")  # fmt: skip
+    print(f"simulated shop, seed {settings.seed} | {SIMULATED} | lift at {off:.0%} off | planted calendar | "
+          f"{np.exp(mean):.3f} | {ends[0]:.3f} to {ends[1]:.3f} | {len(stays)}")  # fmt: skip
+    if not low <= np.exp(mean) <= high:
+        return [f"seed {settings.seed}: lift {told:.3f} ({low:.3f} to {high:.3f}), planted {np.exp(mean):.3f}"]
+    return []
+
+
+def _by_calendar(store: Store, settings: Settings, promotions: pd.DataFrame, among: set[str]) -> Response:
+    """The response of purchases to the true promotions, in the periods of the settings."""
+    what_if, off = settings.apps.what_if, settings.shop.promotion_discount
+    bought = store.read(EVENTS).where("event_type = 'purchase' and not is_bot and not is_near_duplicate")
+    daily = bought.where(F.col("event_date") < F.lit(SIMULATED)).groupBy("item_id", "event_date").count().toPandas()
+    first = settings.shop.start
+    days = (SIMULATED - first).days
+    place = (pd.to_datetime(daily["event_date"]) - pd.Timestamp(first)).dt.days
+    lines = pd.crosstab(daily["item_id"], place, daily["count"], aggfunc="sum").fillna(0.0)
+    lines = lines.reindex(columns=range(days), fill_value=0.0)
+    period = (days - 1 - np.arange(days)) // what_if.period_days
+    exposure, parts = lines.to_numpy().sum(0), []
+    for item_id, row in lines[lines.index.isin(among)].iterrows():
+        on = np.zeros(days, bool)
+        for start in promotions.loc[promotions["item_id"] == item_id, "first_day"]:
+            since = (pd.Timestamp(start) - pd.Timestamp(first)) // timedelta(days=1)
+            on[max(since, 0) : max(since + 7, 0)] = True
+        for number in np.unique(period):
+            at = [(period == number) & (on == flag) for flag in (False, True)]
+            if all(exposure[mask].sum() > 0 for mask in at):
+                sums = (np.array([values[mask].sum() for mask in at]) for values in (row.to_numpy(), exposure))
+                parts.append(Cells(np.zeros(2, int), np.log([1.0, 1 - off]), *sums))
+    every = joined(parts)
+    crowded = dispersion(every, fit(every, NEUTRAL, what_if.promotion_from), what_if.promotion_from)
+    return fit(every, NEUTRAL, what_if.promotion_from, crowded)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
