@@ -18,6 +18,8 @@ import numpy as np
 from scipy.stats import norm
 
 ELASTICITY, PROMOTION = 0, 1
+MOST_RATIO = 4.0
+"""So many times the usual price, or so few, is a slip or a test order and no price of the shop's."""
 _STEPS, _CLOSE, _LONGEST_STEP = 50, 1e-9, 1.0
 
 
@@ -111,10 +113,11 @@ def cells(
     for number in range(int(period[0]) + 1 if len(prices) else 0):
         days = is_open & (period == number)
         known = days & (prices > 0)
+        middle = usual(prices[known], 0)
+        known &= (prices <= MOST_RATIO * middle) & (MOST_RATIO * prices >= middle)
         found = np.unique(prices[known])
         if len(found) < 2 or known.sum() < least_known * days.sum():
             continue
-        middle = usual(prices[known], 0)
         unusual += int((known & (prices != middle)).sum())
         for price in found:
             at = known & (prices == price)

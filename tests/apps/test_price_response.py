@@ -120,6 +120,13 @@ def test_cells_are_orders_at_each_price_of_a_period_that_saw_two() -> None:
     assert len(cells(np.zeros(12, int), lines, exposure, 6, 0.5)[0]) == 0
 
 
+def test_a_slip_is_no_price() -> None:
+    prices = np.array([100, 100, 100, 1, 401, 80])
+    found, unusual = cells(prices, np.ones(6), np.ones(6), period_days=6, least_known=0.5)
+    assert found.log_ratio == pytest.approx([np.log(0.8), 0.0])
+    assert unusual == 1
+
+
 def test_an_item_counts_from_its_first_price_on() -> None:
     prices = np.array([0, 0, 0, 0, 0, 0, 0, 100, 80, 100])
     found, _ = cells(prices, np.ones(10), np.ones(10), period_days=10, least_known=0.9)
