@@ -77,17 +77,19 @@ def offered(counts: np.ndarray, cents: np.ndarray, reach: int, least_seen: int) 
     """The price of each day (days,), 0 where it is not known.
 
     counts (prices, days): how often each of `cents` (prices,) was seen on each day. The price of a day is the one seen
-    most within `reach` days of it, at least `least_seen` times; of equals the greater one. One line at a special
-    price is no price of the shop's.
+    most on it, at least `least_seen` times; where none is, within as few days of it as make one so, up to `reach`; of
+    equals the greater one. One line at a special price is no price of the shop's.
     """
+    made: np.ndarray = np.zeros(counts.shape[1], int)
     if not len(cents):
-        return np.zeros(counts.shape[1], int)
+        return made
     order = np.argsort(-cents)
-    padded = np.pad(counts[order], ((0, 0), (reach + 1, reach)))
-    total = padded.cumsum(1)
-    near = total[:, 2 * reach + 1 :] - total[:, : -2 * reach - 1]
-    best = near.argmax(0)
-    return np.where(near.max(0) >= least_seen, cents[order][best], 0)
+    for near in range(reach + 1):
+        total = np.pad(counts[order], ((0, 0), (near + 1, near))).cumsum(1)
+        seen = total[:, 2 * near + 1 :] - total[:, : -2 * near - 1]
+        found = np.where(seen.max(0) >= least_seen, cents[order][seen.argmax(0)], 0)
+        made = np.where(made > 0, made, found)
+    return made
 
 
 def usual(prices: np.ndarray, otherwise: int) -> int:

@@ -116,8 +116,10 @@ class WhatIfSettings(Section):
         ge=7,
         description="Days within which an item's prices are compared; longer ones take its rise for an effect.",
     )
-    reach_days: int = Field(3, ge=0, description="Days before and after a day whose events tell its price too.")
-    least_seen: int = Field(2, ge=1, description="Events within that reach that a price needs to be that of the day.")
+    reach_days: int = Field(
+        3, ge=0, description="Days before and after a day whose events tell its price where its own are too few."
+    )
+    least_seen: int = Field(2, ge=1, description="Events that a price needs to be that of a day.")
     least_known: float = Field(
         0.5, ge=0, le=1, description="Share of a period's days whose price is known, without which it is left out."
     )

@@ -99,6 +99,9 @@ def test_the_price_of_a_day_is_what_most_saw_near_it() -> None:
     counts = np.array([[2.0, 0, 2, 0, 0, 0, 0, 0], [0.0, 0, 1, 0, 3, 0, 0, 0]])
     found = offered(counts, np.array([100, 80]), reach=1, least_seen=2)
     assert found.tolist() == [100, 100, 100, 80, 80, 80, 0, 0]
+    # What the day itself has seen often enough counts before what its neighbours have.
+    own = offered(np.array([[5.0, 0, 5], [0.0, 2, 0]]), np.array([100, 80]), reach=1, least_seen=2)
+    assert own.tolist() == [100, 80, 100]
     tie = offered(np.array([[2.0], [2.0]]), np.array([80, 100]), reach=0, least_seen=2)
     assert tie.tolist() == [100]
     assert offered(np.zeros((0, 3)), np.zeros(0, int), 1, 1).tolist() == [0, 0, 0]
