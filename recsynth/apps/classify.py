@@ -66,7 +66,7 @@ def _reading(folder: str, batch_size: int, threads: int) -> Callable[[Iterator[p
             batch = batch.sort_values("content_hash")
             texts = batch["text"].tolist()
             chances = classifier.probabilities(texts, batch_size)
-            best = chances.argmax(1)
+            best = classifier.decided(chances)
             yield pd.DataFrame({
                 "content_hash": batch["content_hash"].to_numpy(),
                 "label": [classifier.classes[i] for i in best],

@@ -150,7 +150,7 @@ def _of_category(words: DataFrame, said: DataFrame, version: str) -> DataFrame:
     return labelled.select(
         "item_id", F.lit(CATEGORY).alias("field"), F.col("label").alias("value"),
         F.array_join("evidence", ", ").alias("words"), F.lit("text").alias("found_in"), F.lit(0).alias("start"),
-        F.array_max(F.map_values("probabilities")).alias("confidence"),
+        F.col("probabilities")[F.col("label")].alias("confidence"),
         F.col("category").isNull().alias("is_inferred"), F.col("category").alias("recorded"), "content_hash",
         F.lit(version).alias("model_version"),
     )  # fmt: skip

@@ -70,7 +70,7 @@ def service_answers(
     labels = labels_by(best, text_labels)
     none = {"label": F.lit(None).cast("string"), "probabilities": F.lit(None).cast("map<string,double>")}
     labelled = asked.withColumns(none) if labels is None else asked.join(labels, on="content_hash", how="left")
-    labelled = labelled.withColumn("confidence", F.array_max(F.map_values("probabilities")))
+    labelled = labelled.withColumn("confidence", F.col("probabilities")[F.col("label")])
     answering = _answering(templates, _passages(policies, templates, settings), night)
     columns = ("source", "ticket_id", "text", "facts", "label", "confidence", "about", "item_title", "item_text")
     answered = labelled.select(*columns).mapInPandas(answering, _ANSWERS)
@@ -91,8 +91,8 @@ def intent_task(settings: ServiceSettings) -> Task:
     that are refused.
     """
 
-    def measure(classes: Sequence[str], true: np.ndarray, probabilities: np.ndarray) -> list[tuple[str, float, int]]:
-        said, sure = np.array(classes)[probabilities.argmax(1)], probabilities.max(1) >= settings.least_confidence
+    def measure(said: np.ndarray, true: np.ndarray, chances: np.ndarray) -> list[tuple[str, float, int]]:
+        sure = chances >= settings.least_confidence
         is_outside = np.isin(true, settings.out_of_scope)
         is_kept = sure & ~np.isin(said, settings.out_of_scope)
         right = {"in_scope_accuracy": ((said == true) & is_kept)[~is_outside],

@@ -33,12 +33,12 @@ class Task(NamedTuple):
     """What a classifier is taught.
 
     name: of the task in model.classifiers; required: labels without any of which nothing is taught; measure: further
-    figures (metric, value, count) from classes, true labels and probabilities.
+    figures (metric, value, count) from the labels that are said, the true ones and the chances of those said.
     """
 
     name: str
     required: Sequence[str] = ()
-    measure: Callable[[Sequence[str], np.ndarray, np.ndarray], list[tuple[str, float, int]]] = lambda *_: []
+    measure: Callable[[np.ndarray, np.ndarray, np.ndarray], list[tuple[str, float, int]]] = lambda *_: []
 
 
 def is_due(classifiers: DataFrame, task: str, retrain_days: int, night: Night) -> bool:
@@ -88,12 +88,11 @@ def teach(
         learn["text"].tolist(), learn["label"].tolist(), settings.classifier, night.seed(task.name, "fit"),
         (more["text"].tolist(), more["label"].tolist()),
     )  # fmt: skip
-    found = {NEW: _said(taught, taught.probabilities(texts)),
-             WORDS: _said(taught, np.exp(taught.words.log_probabilities(texts)))}  # fmt: skip
+    alone = np.exp(taught.words.log_probabilities(texts))
+    found = {NEW: _said(taught, texts), WORDS: _Said(taught.classes, alone, alone.argmax(1))}
     before = classifier_in_use(classifiers, task.name)
     if before is not None:
-        champion = read_classifier(night.models.parent / before.path)
-        found[BEFORE] = _said(champion, champion.probabilities(texts))
+        found[BEFORE] = _said(read_classifier(night.models.parent / before.path), texts)
     figures = _figures(found, true, task, night.settings.evaluation.resamples)
     f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
@@ -106,15 +105,22 @@ def teach(
 class _Said(NamedTuple):
     classes: tuple[str, ...]
     probabilities: np.ndarray
+    decided: np.ndarray
 
     @property
     def labels(self) -> np.ndarray:
-        best: np.ndarray = np.array(self.classes)[self.probabilities.argmax(1)]
-        return best
+        said: np.ndarray = np.array(self.classes)[self.decided]
+        return said
+
+    @property
+    def chances(self) -> np.ndarray:
+        """How likely each label that is said is."""
+        return np.asarray(self.probabilities[np.arange(len(self.decided)), self.decided])
 
 
-def _said(classifier: TextClassifier, probabilities: np.ndarray) -> _Said:
-    return _Said(classifier.classes, probabilities)
+def _said(classifier: TextClassifier, texts: Sequence[str]) -> _Said:
+    probabilities = classifier.probabilities(texts)
+    return _Said(classifier.classes, probabilities, classifier.decided(probabilities))
 
 
 def _drawn(texts: DataFrame, most: int, seed: int) -> pd.DataFrame:
@@ -134,10 +140,9 @@ def _figures(found: dict[str, _Said], true: np.ndarray, task: Task, resamples: i
         rows.append(("macro_f1", model, f1, None, None, n))
         rows.append(("accuracy", model, float(accuracy_score(true, guessed)), *bootstrap_mean(right, resamples), n))
     for model, said in found.items():
-        chances = said.probabilities.max(1)
-        error = expected_calibration_error(*binned(chances, labels[model] == true)[1:])
+        error = expected_calibration_error(*binned(said.chances, labels[model] == true)[1:])
         rows.append(("expected_calibration_error", model, error, None, None, n))
-        measured = task.measure(said.classes, true, said.probabilities)
+        measured = task.measure(labels[model], true, said.chances)
         rows += [(metric, model, value, None, None, count) for metric, value, count in measured]
     return rows
 

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from sklearn.metrics import f1_score
 from torch import nn
 
 from recsynth.apps.language_classifier import CosineHead, Labelled, LanguageClassifier, fine_tuned
@@ -31,12 +32,15 @@ from recsynth.texts import MOST_CHARS
 
 log = logging.getLogger(__name__)
 WEIGHTS, WORDS = "classifier.safetensors", "words.json"
+PARTS, LEAST_GAIN = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6), 0.005
+"""Parts of the logarithm of a class's share by which it may be favoured, and the macro-F1 that this has to bring."""
 
 
 @dataclass
 class TextClassifier:
     """p(class | text) = softmax(scale * log p_language + word_scale * log p_words + bias_C): calibrated on texts that
     the models asked had not learned from. log p_language: the mean over the members; none of them: words alone.
+    The class that is decided on has the greatest log p + favour_C.
     """
 
     classes: tuple[str, ...]
@@ -44,6 +48,7 @@ class TextClassifier:
     words: WordClassifier
     scales: tuple[float, float]
     bias_C: np.ndarray
+    favour_C: np.ndarray
 
     def probabilities(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """Calibrated probabilities (M, C) in the order of `classes`."""
@@ -53,6 +58,10 @@ class TextClassifier:
         said = self.words.log_probabilities(texts)
         heard = [member.log_probabilities(texts, batch_size) for member in self.members]
         return _blended(np.mean(heard, axis=0) if heard else said, said, self.scales, self.bias_C)
+
+    def decided(self, probabilities: np.ndarray) -> np.ndarray:
+        """Numbers (M,) of the classes that are said, of probabilities (M, C): see `decide_by` of the settings."""
+        return np.asarray((_log(probabilities) + self.favour_C).argmax(1))
 
     def evidence(self, texts: Sequence[str], labels: np.ndarray, most: int = 3) -> list[list[str]]:
         """Words of each text that speak most for the label given to it (class numbers), strongest first."""
@@ -101,8 +110,13 @@ def fit_classifier(
         # The words' own classifier has no chance in it: what several would say, one says that learned from all.
         words = WordClassifier.fit([*texts, *more.texts], np.concatenate([y, more.y]), len(classes), settings)
     both, true = np.concatenate(said), np.concatenate([y[held] for held in parts])
-    scales, bias_C = _calibration(np.concatenate(heard) if heard else both, both, true, settings.epochs > 0)
-    return TextClassifier(classes, tuple(members), words, scales, bias_C)
+    spoken = np.concatenate(heard) if heard else both
+    scales, bias_C = _calibration(spoken, both, true, settings.epochs > 0)
+    favour_C = np.zeros(len(classes))
+    if settings.decide_by == "macro_f1":
+        favour_C = _favour(_blended(spoken, both, scales, bias_C), true, np.bincount(y) / len(y))
+        log.info("favour of each class: %s", dict(zip(classes, favour_C.round(2).tolist(), strict=True)))
+    return TextClassifier(classes, tuple(members), words, scales, bias_C, favour_C)
 
 
 def held_out(y: np.ndarray, share: float, seed: int, part: int = 0) -> np.ndarray:
@@ -126,7 +140,8 @@ def write_classifier(classifier: TextClassifier, folder: Path, card: dict[str, A
     folder.mkdir(parents=True, exist_ok=True)
     words, members = classifier.words, classifier.members
     kept = {"words": torch.from_numpy(words.weights_CF), "words_bias": torch.from_numpy(words.bias_C),
-            "idf": torch.from_numpy(words.idf_F), "bias": torch.from_numpy(classifier.bias_C)}  # fmt: skip
+            "idf": torch.from_numpy(words.idf_F), "bias": torch.from_numpy(classifier.bias_C),
+            "favour": torch.from_numpy(classifier.favour_C)}  # fmt: skip
     for number, member in enumerate(members):
         member.text.encoder.save_pretrained(folder / _named(ENCODER, number), safe_serialization=True)
         member.text.tokenizer.save_pretrained(folder / _named(ENCODER, number))
@@ -159,7 +174,9 @@ def read_classifier(folder: Path) -> TextClassifier:
             head.load_state_dict({name: kept[_named(f"head.{name}", number)] for name in head.state_dict()})
         members.append(LanguageClassifier(text, head).eval())
     scales = (float(card["scales"][0]), float(card["scales"][1]))
-    return TextClassifier(tuple(card["classes"]), tuple(members), words, scales, kept["bias"].numpy())
+    # Folders of before decide on the likeliest.
+    favour_C = kept["favour"].numpy() if "favour" in kept else np.zeros(len(card["classes"]))
+    return TextClassifier(tuple(card["classes"]), tuple(members), words, scales, kept["bias"].numpy(), favour_C)
 
 
 def _named(what: str, number: int) -> str:
@@ -192,6 +209,22 @@ def _calibration(
     start = np.concatenate([[0.5, 0.5] if is_language else [0, 1], np.zeros(classes)])
     found = minimize(loss, start, jac=slope, bounds=bounds, method="L-BFGS-B").x
     return (float(found[0]), float(found[1])), found[2:]
+
+
+def _favour(chances: np.ndarray, y: np.ndarray, share_C: np.ndarray) -> np.ndarray:
+    """What is added to the log of each class's chance before the greatest is taken: minus a part of its share's log.
+
+    The part that gives the greatest macro-F1 on the held-out texts, none where that is no more than LEAST_GAIN better.
+    Nothing but one number is chosen, so that few texts of a class do not decide on it.
+    """
+    favours = [-part * np.log(share_C) for part in PARTS]
+    found = [f1_score(y, (_log(chances) + f).argmax(1), average="macro", zero_division=0) for f in favours]
+    best = int(np.argmax(found))
+    return np.asarray(favours[best] if found[best] - found[0] > LEAST_GAIN else favours[0])
+
+
+def _log(chances: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(np.maximum(chances, 1e-30)))
 
 
 def _blended(heard: np.ndarray, said: np.ndarray, scales: tuple[float, float], bias_C: np.ndarray) -> np.ndarray:

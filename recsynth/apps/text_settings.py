@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from recsynth.apps.ad_words import FORBIDDEN, PATTERNS
@@ -39,11 +41,26 @@ class ClassifierSettings(FineTuningSettings):
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="Share of each class that a member holds out to stop, blend and calibrate by."
     )
+    decide_by: Literal["accuracy", "macro_f1"] = Field(
+        "accuracy",
+        description="By what a class is decided on: `accuracy`, the likeliest one; `macro_f1`, a rarer one where it is "
+        "nearly as likely, as far as that is better on held-out texts. Chances stay as they are.",
+    )
     max_words: int = Field(50_000, ge=1, description="Most words and pairs of words that the word model counts.")
     max_characters: int = Field(
         50_000, ge=0, description="Most runs of two to five characters that it counts beside them; 0: none."
     )
     word_c: float = Field(10.0, gt=0, description="Inverse ridge of the word model.")
+
+
+class PolarityClassifierSettings(ClassifierSettings):
+    """How the polarity of reviews is told; few are neutral or negative, and those are what a shop reads them for."""
+
+    decide_by: Literal["accuracy", "macro_f1"] = Field(
+        "macro_f1",
+        description="By what a class is decided on: `accuracy`, the likeliest one; `macro_f1`, a rarer one where it is "
+        "nearly as likely, as far as that is better on held-out texts. Chances stay as they are.",
+    )
 
 
 class TaggerSettings(FineTuningSettings):
@@ -97,6 +114,9 @@ class SentimentSettings(TeachingSettings):
     """What reviews say of items; while a polarity has fewer than `min_each` texts, stars alone are read."""
 
     enabled: bool = Field(True, description="Whether reviews are read at all; the tables are empty otherwise.")
+    classifier: PolarityClassifierSettings = Field(
+        default_factory=PolarityClassifierSettings, description="How their polarity is told."
+    )
     positive_stars: float = Field(4, gt=1, le=5, description="Least stars of a positive review.")
     negative_stars: float = Field(2, ge=1, lt=5, description="Most stars of a negative review; between, it is neutral.")
     history_days: int = Field(90, ge=1, description="Days before the as-of date that the table tells of.")

@@ -73,14 +73,14 @@ def test_a_hand_over_says_why() -> None:
 
 
 def test_figures_at_the_threshold_are_of_known_answers() -> None:
-    p = np.array([[0.9, 0.1], [0.6, 0.4], [0.45, 0.55], [0.8, 0.2], [0.2, 0.8]])
+    said, chances = np.array(["a", "a", "other", "a", "other"]), np.array([0.9, 0.6, 0.55, 0.8, 0.8])
     true = np.array(["a", "a", "other", "other", "a"])
-    assert intent_task(SETTINGS).measure(("a", "other"), true, p) == [
+    assert intent_task(SETTINGS).measure(said, true, chances) == [
         ("in_scope_accuracy", pytest.approx(2 / 3), 3), ("out_of_scope_recall", 0.5, 2)
     ]  # fmt: skip
     unsure = ServiceSettings(least_confidence=0.85)
-    assert intent_task(unsure).measure(("a", "other"), true, p)[1] == ("out_of_scope_recall", 1.0, 2)
-    assert intent_task(SETTINGS).measure(("a", "other"), true[:2], p[:2]) == [("in_scope_accuracy", 1.0, 2)]
+    assert intent_task(unsure).measure(said, true, chances)[1] == ("out_of_scope_recall", 1.0, 2)
+    assert intent_task(SETTINGS).measure(said[:2], true[:2], chances[:2]) == [("in_scope_accuracy", 1.0, 2)]
 
 
 def ticket(ticket_id: str, days: float, question: str, **fields: Any) -> dict[str, Any]:

@@ -11,11 +11,20 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scipy.special import softmax
+from sklearn.metrics import f1_score
 from torch import nn
 
 from recsynth.apps import text_classifier
 from recsynth.apps.language_classifier import CosineHead, LanguageClassifier
-from recsynth.apps.text_classifier import TextClassifier, fit_classifier, held_out, read_classifier, write_classifier
+from recsynth.apps.text_classifier import (
+    TextClassifier,
+    _favour,
+    fit_classifier,
+    held_out,
+    read_classifier,
+    write_classifier,
+)
 from recsynth.apps.text_settings import ClassifierSettings
 from recsynth.apps.word_classifier import WordClassifier
 from recsynth.errors import ModelError
@@ -204,6 +213,7 @@ def test_a_classifier_from_before_there_were_several_and_classes_were_vectors_is
     assert card.pop("members") == 1
     (tmp_path / CARD).write_text(json.dumps(card))
     kept |= {"head": kept.pop("head.weight"), "head_bias": kept.pop("head.bias")}
+    del kept["favour"]
     save_file(kept, tmp_path / "classifier.safetensors")
     write_manifest(tmp_path)
     assert read_classifier(tmp_path).probabilities(["red"]) == pytest.approx(old.probabilities(["red"]), abs=1e-6)
@@ -242,6 +252,42 @@ def test_names_of_classes_are_a_beginning_where_they_are_words(
     tower = TextTower(*load_encoder(settings.encoder), settings.max_tokens)
     assert begun[0] == pytest.approx(tower.encode_plain(["is blue", "is red"]), abs=1e-5)
     assert begun[1] is None
+
+
+def test_rare_classes_are_favoured_as_far_as_that_is_better_on_held_out_texts() -> None:
+    rng = np.random.default_rng(0)
+    share = np.array([0.05, 0.15, 0.8])
+    y = rng.choice(3, 4000, p=share)
+    # Chances that are true, of signs that tell little: the common class is the likeliest nearly always.
+    signs = np.eye(3)[y] * 1.2 + rng.normal(size=(4000, 3))
+    chances = softmax(1.2 * signs + np.log(share), axis=1)
+    favour = _favour(chances[:2000], y[:2000], share)
+    assert favour[0] > favour[1] > favour[2] > 0
+    chosen, likeliest = ((np.log(chances[2000:]) + f).argmax(1) for f in (favour, 0.0))
+    gained = f1_score(y[2000:], chosen, average="macro") - f1_score(y[2000:], likeliest, average="macro")
+    assert gained > 0.02
+    # Where each class is as frequent, or nothing is gained, the likeliest is said.
+    assert (_favour(softmax(3 * signs, axis=1), y, np.full(3, 1 / 3)) == _favour(chances, y, np.full(3, 1 / 3))).all()
+    assert (_favour(np.eye(3)[y], y, share) == 0).all()
+
+
+def test_what_is_decided_by_macro_f1_leaves_the_chances_and_is_kept(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(["rare", "usual"], 600, p=[0.12, 0.88]).tolist()
+    words = {"rare": ("odd", "plain", "plain"), "usual": ("plain", "plain", "odd")}
+    texts = [f"{words[label][rng.integers(3)]} thing{rng.integers(60)}" for label in labels]
+    by = {way: fit_classifier(texts, labels, ClassifierSettings(epochs=0, decide_by=way), seed=0)
+          for way in ("accuracy", "macro_f1")}  # fmt: skip
+    assert not by["accuracy"].favour_C.any()
+    favour = by["macro_f1"].favour_C
+    assert favour[0] > favour[1] > 0
+    chances = by["macro_f1"].probabilities(texts)
+    assert np.array_equal(chances, by["accuracy"].probabilities(texts))
+    said = {way: c.decided(chances) for way, c in by.items()}
+    assert np.array_equal(said["accuracy"], chances.argmax(1))
+    assert (said["macro_f1"] == 0).sum() > (said["accuracy"] == 0).sum()
+    write_classifier(by["macro_f1"], tmp_path, {})
+    assert np.array_equal(read_classifier(tmp_path).favour_C, favour)
 
 
 def test_held_out_is_a_share_of_each_class_and_never_all() -> None:
