@@ -52,7 +52,9 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
     stays = by_change[by_change["price_change"] == 0]
     if not len(stays) or not stays["revenue"].iloc[0]:
         return None
-    drawn = pd.DataFrame({"change of all prices, percent": 100 * by_change["price_change"]})
+    drawn = pd.DataFrame(
+        {"price": [f"{change:+.0%}" if change else "tonight's" for change in by_change["price_change"]]}
+    )
     for name in ("units", "revenue"):
         drawn[name] = 100 * by_change[name] / stays[name].iloc[0]
     now = said.where("price_change = 0").select(
@@ -69,7 +71,7 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
     )
     titled = _titled(best.orderBy(F.desc("more"), "series_id").limit(LINES), tables["item_text"], "more")
     return {
-        "plot": Markup(plots.lines(drawn, "change of all prices, percent", "percent of tonight's")),
+        "plot": Markup(plots.lines(drawn, "price", "percent of tonight's")),
         "items": titled.toPandas().to_dict("records"),
         "judged": judged.sort_values(["metric", "model"]).to_dict("records"),
     }
