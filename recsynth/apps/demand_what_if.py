@@ -38,13 +38,14 @@ from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_WHAT_IF
 
 CENTS = 100
+MOST_PRICES = 100
+"""Prices of an item that are looked at, those seen most: where each customer has one of his own, none is the shop's."""
 _LOW, _HIGH = 0.1, 0.9
 _PARTS = ("stratum", "log_ratio", "lines", "exposure")
 _PRICED = ", ".join(
     ["item_id string, currency string, price double, usual_price double, price_days int"]
     + [f"{part} array<double>" for part in _PARTS]
 )
-_RESPONSES = ", ".join(f"{c.name} {c.type}" for c in DEMAND_WHAT_IF.columns)
 
 
 def demand_what_if(events: DataFrame, items: DataFrame, demand_forecast: DataFrame, night: Night) -> DataFrame:
@@ -53,7 +54,7 @@ def demand_what_if(events: DataFrame, items: DataFrame, demand_forecast: DataFra
     Reads silver.events, silver.items and output.demand_forecast. How orders respond is learned from items whose price
     changed (see price_response): first for the shop, then for each category and each item, as far as its own days
     say otherwise. Empty where no price ever changed: nothing is known then. Bounds: on the driver the cells of
-    max_items items, drawn by hash, and a row a day; in one task an item's days.
+    max_items items, drawn by hash, and a row a day; in one task an item's days and prices.
     """
     settings, spark = night.settings.apps.what_if, events.sparkSession
     if not (settings.enabled and night.settings.apps.demand.enabled):
@@ -67,7 +68,9 @@ def demand_what_if(events: DataFrame, items: DataFrame, demand_forecast: DataFra
     # Rounded: a sum of doubles hangs on the order of its rows.
     asked = weeks.agg(F.round(F.sum("expected"), 6).alias("asked"), F.sum("days").cast("int").alias("days"))
     at_prices = found.join(asked, on="item_id", how="inner")
-    return at_prices.mapInPandas(_at_other_prices(Beliefs.learned_from(learned, settings), settings), _RESPONSES)
+    return at_prices.mapInPandas(
+        _at_other_prices(Beliefs.learned_from(learned, settings), settings), DEMAND_WHAT_IF.schema
+    )
 
 
 def changed(found: DataFrame, settings: WhatIfSettings, night: Night) -> pd.DataFrame:
@@ -115,9 +118,13 @@ def _cells(
         if not len(day):
             return None
         found, price_of = np.unique(cents, return_inverse=True)
-        counts = np.zeros((len(found), len(exposure)))
-        np.add.at(counts, (price_of, day), seen)
-        prices = offered(counts, found, settings.reach_days, settings.least_seen)
+        most = np.argsort(-np.bincount(price_of, seen), kind="stable")[:MOST_PRICES]
+        of_price = np.full(len(found), -1)
+        of_price[most] = np.arange(len(most))
+        row, is_looked_at = of_price[price_of], of_price[price_of] >= 0
+        counts = np.zeros((len(most), len(exposure)))
+        np.add.at(counts, (row[is_looked_at], day[is_looked_at]), seen[is_looked_at])
+        prices = offered(counts, found[most], settings.reach_days, settings.least_seen)
         known = prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.
         price = known[-1] if len(known) else cents[day == day.max()].max()

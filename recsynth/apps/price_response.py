@@ -5,8 +5,8 @@ level times what the whole shop sold on those days times exp(elasticity * log(pr
 promotion]): the regression of SCAN*PRO (Wittink, Addona, Hawkes and Porter, 1988), its counts Poisson so that days
 without an order count too (Santos Silva and Tenreyro, 2006). Given the orders of a period, its level drops out
 (conditional Poisson; Armstrong, Gasparrini and Tobias, 2014): neither an item's fame nor its rise and fall over the
-seasons is taken for an effect of its price. What orders are of, other items' sales that it takes, and orders that were
-only brought forward are not seen by it.
+seasons is taken for an effect of its price. A sale of the whole shop, the units of an order, other items' sales that it
+takes, and orders that were only brought forward are not seen by it.
 """
 
 from __future__ import annotations

@@ -9,6 +9,11 @@ from pydantic import Field, model_validator
 from recsynth.apps.ad_words import FORBIDDEN, PATTERNS
 from recsynth.section import Section
 
+_DECIDE_BY = (
+    "By what a class is decided on: `accuracy`, the likeliest one; `macro_f1`, a rarer one where it is nearly as "
+    "likely, as far as that is better on held-out texts. Chances stay as they are."
+)
+
 
 class FineTuningSettings(Section):
     """How the language model learns with a head of its own, over texts or over tokens."""
@@ -41,11 +46,7 @@ class ClassifierSettings(FineTuningSettings):
     validation_share: float = Field(
         0.1, gt=0, lt=1, description="Share of each class that a member holds out to stop, blend and calibrate by."
     )
-    decide_by: Literal["accuracy", "macro_f1"] = Field(
-        "accuracy",
-        description="By what a class is decided on: `accuracy`, the likeliest one; `macro_f1`, a rarer one where it is "
-        "nearly as likely, as far as that is better on held-out texts. Chances stay as they are.",
-    )
+    decide_by: Literal["accuracy", "macro_f1"] = Field("accuracy", description=_DECIDE_BY)
     max_words: int = Field(50_000, ge=1, description="Most words and pairs of words that the word model counts.")
     max_characters: int = Field(
         50_000, ge=0, description="Most runs of two to five characters that it counts beside them; 0: none."
@@ -56,11 +57,7 @@ class ClassifierSettings(FineTuningSettings):
 class PolarityClassifierSettings(ClassifierSettings):
     """How the polarity of reviews is told; few are neutral or negative, and those are what a shop reads them for."""
 
-    decide_by: Literal["accuracy", "macro_f1"] = Field(
-        "macro_f1",
-        description="By what a class is decided on: `accuracy`, the likeliest one; `macro_f1`, a rarer one where it is "
-        "nearly as likely, as far as that is better on held-out texts. Chances stay as they are.",
-    )
+    decide_by: Literal["accuracy", "macro_f1"] = Field("macro_f1", description=_DECIDE_BY)
 
 
 class TaggerSettings(FineTuningSettings):

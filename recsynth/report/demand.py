@@ -61,19 +61,15 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
         "item_id", F.col("price").alias("price_now"), F.col("revenue").alias("revenue_now"),
         F.col("expected").alias("expected_now"),
     )  # fmt: skip
-    best = said.where((F.col("price_change") != 0) & (F.col("chance_of_more_revenue") >= SURE)).join(now, on="item_id")
-    best = best.withColumn("more", F.col("revenue") - F.col("revenue_now")).where("more > 0")
+    sure = said.where((F.col("price_change") != 0) & (F.col("chance_of_more_revenue") >= SURE))
+    more = sure.join(now, on="item_id").withColumn("more", F.col("revenue") - F.col("revenue_now")).where("more > 0")
     of_item = Window.partitionBy("item_id").orderBy(F.desc("more"), "price_change")
-    best = (
-        best.withColumn("place", F.row_number().over(of_item))
-        .where("place = 1")
-        .withColumnRenamed("item_id", "series_id")
-    )
-    titled = _titled(best.orderBy(F.desc("more"), "series_id").limit(LINES), tables["item_text"], "more")
+    best = more.withColumn("place", F.row_number().over(of_item)).where("place = 1")
+    best = best.withColumnRenamed("item_id", "series_id").orderBy(F.desc("more"), "series_id").limit(LINES)
     return {
         "plot": Markup(plots.lines(drawn, "price", "percent of tonight's")),
-        "items": titled.toPandas().to_dict("records"),
-        "judged": judged.sort_values(["metric", "model"]).to_dict("records"),
+        "items": _titled(best, tables["item_text"], "more").toPandas().to_dict("records"),
+        "came": judged[judged["metric"] == "promotion_orders"].set_index("model")["value"].to_dict(),
     }
 
 

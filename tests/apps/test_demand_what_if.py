@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 from pyspark.sql import DataFrame, SparkSession
 
+from recsynth.apps import demand_what_if as demand_module
 from recsynth.apps.demand_what_if import demand_what_if
 from recsynth.apps.judge_what_if import judge_what_if
 from recsynth.apps.settings import WhatIfSettings
@@ -182,6 +183,19 @@ def test_where_no_price_ever_changed_nothing_is_told(spark: SparkSession, kind: 
         "no price or none to pay": sales(few, 1, price=None, currency=None) + sales(few, 2, price=Decimal(0)),
     }[kind]  # fmt: skip
     assert told(spark, rows, at(enabled=kind != "switched off")).empty
+
+
+def test_only_the_prices_that_are_seen_most_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [
+        {"day": d, "currency": "GBP", "cents": 800 if d % 4 == 0 else 1000, "seen": 3, "lines": 1} for d in range(28)
+    ]
+    frame = pd.DataFrame({"item_id": ["i"], "days": [days]})
+    read = demand_module._cells(np.ones(28), WhatIfSettings())
+    (both,) = read(iter([frame]))
+    assert (both["price_days"].tolist(), both["price"].tolist()) == ([7], [10.0])
+    monkeypatch.setattr(demand_module, "MOST_PRICES", 1)
+    (one,) = read(iter([frame]))
+    assert (one["price_days"].tolist(), one["price"].tolist()) == ([0], [10.0])
 
 
 def test_only_so_many_items_are_learned_from(

@@ -67,6 +67,7 @@ METRICS = [
     metric("judge_demand", "mase", "demand", "item_week", 0.7777, 0.7, 0.8, 2),
     metric("judge_demand", "mase", "demand", "item_day", 0.6666, 0.6, 0.7, 2),
     metric("judge_what_if", "promotion_orders", "what_if", "changed_prices", 0.9876, 0.9, 1.1, 2),
+    metric("judge_what_if", "promotion_orders", "no_response", "changed_prices", 1.2345, 0.9, 1.1, 2),
     metric("judge_propensity", "probability_observed", "propensity", "buy_28/0.2 to 0.3", 0.5, None, None, 2),
 ]  # fmt: skip
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -557,7 +558,8 @@ def test_other_prices_are_told_with_the_items_that_surely_earn_more_by_them(page
     # The better of two sure prices; of the other item the one is not sure and the other earns less.
     assert f"{SCRIPT} 50.00 40.00 100.0 234.0 234.0 241.0 +87 % 91 % its own prices" in said
     assert said.count("its own prices") == 1
-    assert "promotion orders of what if 0.988" in said
+    assert "0.99 times as many ordered on promotion as was told" in said
+    assert "it would have been 1.23 times" in said
 
 
 def test_a_surge_is_told_with_what_people_say(page: str, empty: str) -> None:
