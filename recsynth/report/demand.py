@@ -44,13 +44,19 @@ def demand(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, 
 def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, Any] | None:
     """What other prices would change: all items' sums by change, and the items that would surely earn more.
 
-    None where no price ever changed. Bound: a row a change, LINES items.
+    Of the currency of most items alone: pounds and euros do not add up. None where no price ever changed. Bound: a row
+    a currency and a change, LINES items.
     """
-    said = tables["demand_what_if"]
+    said = tables["demand_what_if"].withColumn("currency", F.coalesce("currency", F.lit("")))
+    items = said.where("price_change = 0").groupBy("currency").agg(F.count("*").alias("items"))
+    currencies = items.orderBy(F.desc("items"), "currency").toPandas()
+    if not len(currencies):
+        return None
+    said = said.where(F.col("currency") == currencies["currency"].iloc[0])
     sums = said.groupBy("price_change").agg(F.sum("expected").alias("units"), F.sum("revenue").alias("revenue"))
     by_change = sums.orderBy("price_change").toPandas()
     stays = by_change[by_change["price_change"] == 0]
-    if not len(stays) or not stays["revenue"].iloc[0]:
+    if not stays["revenue"].iloc[0]:
         return None
     drawn = pd.DataFrame(
         {"price": [f"{change:+.0%}" if change else "tonight's" for change in by_change["price_change"]]}
@@ -67,6 +73,8 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
     best = more.withColumn("place", F.row_number().over(of_item)).where("place = 1")
     best = best.withColumnRenamed("item_id", "series_id").orderBy(F.desc("more"), "series_id").limit(LINES)
     return {
+        "currency": currencies["currency"].iloc[0],
+        "elsewhere": int(currencies["items"].iloc[1:].sum()),
         "plot": Markup(plots.lines(drawn, "price", "percent of tonight's")),
         "items": _titled(best, tables["item_text"], "more").toPandas().to_dict("records"),
         "came": judged[judged["metric"] == "promotion_orders"].set_index("model")["value"].to_dict(),

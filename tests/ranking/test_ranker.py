@@ -176,6 +176,21 @@ def test_probabilities_are_the_shares_bought_of_the_newest_window(spark: SparkSe
     assert {r.score for r in found.collect()} == {r.score for r in lines.collect()}
 
 
+def test_it_waits_for_a_better_tree_as_long_as_its_patience(spark: SparkSession) -> None:
+    """What was bought in the newest window is what was not in the one before: each further tree is worse."""
+    before = rows(spark, 1)
+    newest = before.withColumns(
+        {"cutoff": F.lit(DAY0 + timedelta(days=14)), "label": (1 - F.col("label")).cast("float")}
+    )
+    for patience in (2, 5):
+        asked = {"trees": 30, "patience": patience, "objectives": ("binary:logistic",)}
+        fitted = fit(before.unionByName(newest), SETTINGS.model_copy(update=asked), 7, 1)
+        assert fitted is not None
+        assert fitted.held_out is not None
+        assert fitted.trees == {"binary:logistic": 1}
+        assert [r.model.get_booster().num_boosted_rounds() for r in fitted.held_out.rankers] == [1 + patience]
+
+
 def test_where_nothing_was_held_out_there_is_no_probability(spark: SparkSession) -> None:
     data = rows(spark, 1, users=1)
     fitted = fit(data, SETTINGS, 7, 1)

@@ -296,7 +296,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "item_id": item,
             "price_change": change,
             "is_promotion": change < 0,
-            "currency": "GBP",
+            "currency": "JPY" if item == "y" else "GBP",
             "price": 50 * (1 + change),
             "usual_price": 50.0,
             "days": 28,
@@ -316,6 +316,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         for item, rows in {
             "x": [(0.0, 100.0, 5000.0, 0.5), (-0.2, 234.0, 9360.0, 0.91), (-0.1, 123.0, 5535.0, 0.95)],
             SCRIPT: [(0.0, 100.0, 5000.0, 0.5), (-0.2, 200.0, 8000.0, 0.7), (0.1, 80.0, 4400.0, 0.9)],
+            "y": [(0.0, 100.0, 700_000.0, 0.5), (-0.2, 300.0, 900_000.0, 0.99)],
         }.items()
         for change, expected, revenue, chance in rows
     ],
@@ -557,7 +558,9 @@ def test_other_prices_are_told_with_the_items_that_surely_earn_more_by_them(page
     said = text(page)
     # The better of two sure prices; of the other item the one is not sure and the other earns less.
     assert f"{SCRIPT} 50.00 40.00 100.0 234.0 234.0 241.0 +87 % 91 % its own prices" in said
+    # A yen is no pound: the item that is priced in it is neither added up nor set beside the others.
     assert said.count("its own prices") == 1
+    assert "Of items priced in GBP alone; 1 in other currencies stand in output.demand_what_if." in said
     assert "0.99 times as many ordered on promotion as was told" in said
     assert "it would have been 1.23 times" in said
 
