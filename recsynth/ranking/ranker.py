@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
+from multiprocessing.pool import ThreadPool
 from typing import Any
 
 import numpy as np
+from pyspark import inheritable_thread_target
 from pyspark.ml.regression import IsotonicRegression, IsotonicRegressionModel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -91,10 +93,8 @@ def _fit(rows: DataFrame, lists: DataFrame, settings: RankerSettings, label_days
     if marked.select("is_validation").distinct().count() < 2:
         trees: dict[str, int] = dict.fromkeys(map(str, settings.objectives), settings.trees)
         return Fitted(grown(lists, settings, trees, seed), trees, None, None)
-    early = tuple(
-        Ranker(_estimator(settings, objective, settings.trees, seed, early=True).fit(marked), objective)
-        for objective in settings.objectives
-    )
+    asked = [(str(objective), settings.trees, seed) for objective in settings.objectives]
+    early = _trained(marked, settings, asked, early=True)
     trees = {ranker.objective: int(ranker.model.get_booster().best_iteration) + 1 for ranker in early}
     early, held = _spread(early, lists), rows.where(is_held)
     figure = _ndcg(_with_scores(held, early))
@@ -104,12 +104,22 @@ def _fit(rows: DataFrame, lists: DataFrame, settings: RankerSettings, label_days
 
 def grown(lists: DataFrame, settings: RankerSettings, trees: Mapping[str, int], seed: int) -> tuple[Ranker, ...]:
     """Rankers of all lists (`learnable`), `ensemble` of each objective, with so many trees and nothing held out."""
-    rankers = tuple(
-        Ranker(_estimator(settings, objective, trees[objective], seed + k, early=False).fit(lists), objective)
-        for objective in settings.objectives
-        for k in range(settings.ensemble)
-    )
-    return _spread(rankers, lists)
+    seeds = range(seed, seed + settings.ensemble)
+    asked = [(str(objective), trees[objective], s) for objective in settings.objectives for s in seeds]
+    return _spread(_trained(lists, settings, asked, early=False), lists)
+
+
+def _trained(
+    rows: DataFrame, settings: RankerSettings, asked: Sequence[tuple[str, int, int]], early: bool
+) -> tuple[Ranker, ...]:
+    """A ranker for each objective, number of trees and seed; some at a time: XGBoost gives a Spark task one thread."""
+
+    def fitted(objective: str, trees: int, seed: int) -> Ranker:
+        return Ranker(_estimator(settings, objective, trees, seed, early).fit(rows), objective)
+
+    target = inheritable_thread_target(rows.sparkSession)(fitted)
+    with ThreadPool(min(settings.parallel, len(asked))) as pool:
+        return tuple(pool.starmap(target, asked, chunksize=1))
 
 
 def _spread(rankers: Sequence[Ranker], lists: DataFrame) -> tuple[Ranker, ...]:

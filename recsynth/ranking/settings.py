@@ -44,7 +44,10 @@ class RankerSettings(Section):
     ensemble: int = Field(
         2, ge=1, description="Rankers of each objective that differ by their seed alone and whose scores are averaged."
     )
-    workers: int = Field(1, ge=1, description="Spark tasks that train together.")
+    workers: int = Field(1, ge=1, description="Spark tasks that train a ranker together.")
+    parallel: int = Field(
+        2, ge=1, description="Rankers that are trained at a time, each by `workers` tasks that hold all of its rows."
+    )
 
 
 class ExplorationSettings(Section):
