@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recsynth.ranking.ranker import _ndcg, fit, gains, learnable, scored, with_probability
+from recsynth.ranking import ranker
+from recsynth.ranking.ranker import _ndcg, _trained, fit, gains, learnable, scored, with_probability
 from recsynth.ranking.settings import RankerSettings
 from recsynth.tables.rank import FEATURE_ROWS
 from tests.rows import table
@@ -189,6 +191,25 @@ def test_it_waits_for_a_better_tree_as_long_as_its_patience(spark: SparkSession)
         assert fitted.held_out is not None
         assert fitted.trees == {"binary:logistic": 1}
         assert [r.model.get_booster().num_boosted_rounds() for r in fitted.held_out.rankers] == [1 + patience]
+
+
+def test_as_many_rankers_as_are_asked_for_are_trained_at_a_time(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two fits that wait for each other both end only where they run side by side."""
+
+    class Waiting:
+        def fit(self, _: DataFrame) -> None:
+            meeting.wait()
+
+    monkeypatch.setattr(ranker, "_estimator", lambda *_: Waiting())
+    asked = [("rank:ndcg", 1, 1), ("binary:logistic", 1, 1)]
+    meeting = Barrier(2, timeout=30)
+    found = _trained(rows(spark, 1), SETTINGS.model_copy(update={"parallel": 2}), asked, early=False)
+    assert [r.objective for r in found] == ["rank:ndcg", "binary:logistic"]
+    meeting = Barrier(2, timeout=0.1)
+    with pytest.raises(BrokenBarrierError):
+        _trained(rows(spark, 1), SETTINGS.model_copy(update={"parallel": 1}), asked, early=False)
 
 
 def test_where_nothing_was_held_out_there_is_no_probability(spark: SparkSession) -> None:
