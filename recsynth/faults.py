@@ -4,8 +4,8 @@
     RECSYNTH_FAULT_ONCE=/some/folder                               # each only the first time; a file there says so
 
 Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`, `write.<table>.<begun|committed>`,
-`restore.<table>`, `tidy.<forgotten|models|nights>`, `udf.<candidates|encode>` in Spark's Python workers and
-`training.step` and `training.validated.<step>` in a training process.
+`restore.<table>`, `expire.deleted`, `tidy.<forgotten|models|nights>`, `udf.<candidates|encode>` in Spark's Python
+workers and `training.step` and `training.validated.<step>` in a training process.
 """
 
 from __future__ import annotations

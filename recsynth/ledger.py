@@ -14,7 +14,7 @@ from recsynth.stage import Night
 from recsynth.store import ABSENT, Store
 from recsynth.tables import TABLES
 from recsynth.tables.bronze import LANDED_FILES, ROWS
-from recsynth.tables.ops import PUBLISHED, RUNS, STAGE_RUNS
+from recsynth.tables.ops import EXPIRED, PUBLISHED, RUNS, STAGE_RUNS
 from recsynth.tables.silver import CLEANED_FILES
 
 _OWN = {RUNS.name, STAGE_RUNS.name}
@@ -130,7 +130,7 @@ class Ledger:
         """Remove all that cleaning made where a part of it is gone; returns what was gone.
 
         Its tables count the same rows: one alone cannot be made again, all of them can, from bronze. What landed
-        cannot: raises ContractError where one of bronze's two tables is gone.
+        cannot: raises ContractError where one of bronze's two tables is gone, or anything was removed for its age.
         """
         for one, other in permutations((LANDED_FILES, ROWS)):
             if self.store.version(one) == ABSENT and self.store.version(other) != ABSENT:
@@ -140,6 +140,13 @@ class Ledger:
         done = self.done(as_of).get(CLEANED_FILES.writer)
         cleaned = [TABLES[name] for name in sorted(done.tables)] if done else []
         gone = [table.name for table in cleaned if self.store.version(table) == ABSENT]
+        if gone and not self.store.read(EXPIRED).isEmpty():
+            raise ContractError(
+                gone[0],
+                "*",
+                "the table; what [retention] has removed for its age cannot be cleaned again: put it back from a copy",
+                "none",
+            )
         for table in cleaned if gone else []:
             self.store.restore(table, ABSENT)
         return gone

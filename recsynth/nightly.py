@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from recsynth.apps.aspects import check_examples
 from recsynth.checks.check import check_rules
 from recsynth.errors import ContractError, ErasureError, HeldError, InputError, RecsynthError
+from recsynth.expiry import expire
 from recsynth.faults import fault_point
 from recsynth.ledger import Ledger
 from recsynth.lock import lake_lock
@@ -87,7 +88,9 @@ def run_night(
 def tidy_lake(ledger: Ledger, night: Night, stages: Sequence[Stage] = STAGES) -> Tidied:
     """Tidy the lake and write that it was done."""
     log.info("tidying the lake")
+    expired = expire(ledger, night)
     tidied = tidy(ledger, night.settings.retention, stages)
+    tidied.expired = expired
     ledger.end(replace(night, run_id=f"{RUN_PREFIX}{night.run_id}"))
     for line in str(tidied).splitlines():
         log.info("tidied: %s", line)

@@ -96,6 +96,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.posts",
             "silver.quarantine",
             "ops.erasures",
+            "ops.expired",
         ),
         ("ops.metrics",),
         account,

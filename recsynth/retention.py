@@ -47,11 +47,19 @@ class Tidied:
     cut: date | None
     nights: dict[str, int] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
+    expired: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        nights = ", ".join(f"{name} {count:,}" for name, count in sorted(self.nights.items())) or "none"
+        nights, expired = _listed(self.nights), _listed(self.expired)
         whole = self.cut or "the first night"
-        return f"kept whole from: {whole}\nnights removed: {nights}\nmodels removed: {len(self.models)}"
+        return (
+            f"kept whole from: {whole}\nnights removed: {nights}\nmodels removed: {len(self.models)}\n"
+            f"rows past their days removed: {expired}"
+        )
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "none"
 
 
 def is_due(ledger: Ledger, settings: RetentionSettings) -> bool:

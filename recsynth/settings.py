@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from recsynth.apps.settings import AppsSettings
 from recsynth.bronze.settings import LandingSettings
@@ -78,6 +78,18 @@ class RetentionSettings(Section):
         default_factory=dict,
         description="Nightly table to how many of the newest published nights it keeps; 0: all.",
     )
+    event_days: int = Field(
+        0,
+        ge=0,
+        description="Days before the newest published night for which events, reviews, questions and posts are kept, "
+        "whoever's they are; needs `raw_days`. 0: for ever.",
+    )
+    raw_days: int = Field(
+        0,
+        ge=0,
+        description="Days after its landing for which a row is kept as it came, or set aside; after that it can be "
+        "neither cleaned again nor replayed. 0: for ever.",
+    )
     history_days: int = Field(
         7,
         ge=7,
@@ -98,6 +110,13 @@ class RetentionSettings(Section):
             if nights < 0:
                 raise ValueError(f"expected nights to keep of {name}, 0 or more, found {nights}")
         return value
+
+    @model_validator(mode="after")
+    def _rows_go_before_events(self) -> Self:
+        # Cleaning anew from rows that are still there would bring back events that are gone.
+        if self.event_days and not 0 < self.raw_days <= self.event_days:
+            raise ValueError(f"raw_days: expected 1 to event_days ({self.event_days}), found {self.raw_days}")
+        return self
 
 
 class Settings(Section):
@@ -133,6 +152,16 @@ class Settings(Section):
         except (KeyError, ValueError) as error:
             raise ValueError(f"no such IANA time zone: {value}") from error
         return value
+
+    @model_validator(mode="after")
+    def _windows_have_events(self) -> Self:
+        windows, kept = self.gold.windows, self.retention.event_days
+        needed = windows.days + (windows.count - 1) * windows.step_days
+        if 0 < kept <= needed:
+            raise ValueError(
+                f"retention.event_days: expected more than the {needed} days of gold.windows, found {kept}"
+            )
+        return self
 
     @property
     def config_hash(self) -> str:

@@ -15,7 +15,7 @@ from recsynth.tables import TABLES
 JOBS = Path(__file__).parents[1] / "jobs"
 METRICS = "ops.metrics"
 # Written by a job of its own, outside the night.
-BY_JOB = {"model.trials": "tune", "ops.erasures": "erase"}
+BY_JOB = {"model.trials": "tune", "ops.erasures": "erase", "ops.expired": "tidy"}
 BY_STAGE = sorted(name for name, table in TABLES.items() if table.writer != "pipeline" and name not in BY_JOB)
 each_stage = pytest.mark.parametrize("stage", STAGES, ids=lambda s: s.name)
 

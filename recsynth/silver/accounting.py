@@ -12,13 +12,13 @@ from recsynth.tables.ops import METRICS
 
 def account(
     landed_files: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame,
-    posts: DataFrame, quarantine: DataFrame, erasures: DataFrame, night: Night,
+    posts: DataFrame, quarantine: DataFrame, erasures: DataFrame, expired: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Check landed = kept + duplicates + quarantined + erased for each source, and write the counts as metrics.
+    """Check landed = kept + duplicates + quarantined + erased + expired for each source; write the counts as metrics.
 
     Reads bronze.landed_files, silver.events, silver.item_records, silver.tickets, silver.policies,
-    silver.posts, silver.quarantine of all time and ops.erasures; writes ops.metrics. Raises AccountingError naming
-    source and counts; InputError if there are events but none before the as-of date.
+    silver.posts, silver.quarantine of all time, ops.erasures and ops.expired; writes ops.metrics. Raises
+    AccountingError naming source and counts; InputError if there are events but none before the as-of date.
     """
     item_sources = [s.name for s in night.settings.sources if s.kind == "items"]
     parts = [
@@ -27,6 +27,7 @@ def account(
         events.where("is_bot").select("source", F.lit("bots"), F.lit(1)),
         quarantine.select("source", F.lit("quarantined"), "copies"),
         erasures.select(F.explode("landed").alias("source", "n")).select("source", F.lit("erased"), "n"),
+        expired.select("source", F.lit("expired"), "landed"),
     ]
     # Records that rows of events told are counted with those rows.
     records = item_records.where(F.col("source").isin(*item_sources))
@@ -45,20 +46,20 @@ def account(
     return events.sparkSession.createDataFrame(made, METRICS.schema)
 
 
-_PARTS = ("landed", "kept", "duplicates", "quarantined", "erased", "near_duplicates", "bots")
+_ENDS = ("kept", "duplicates", "quarantined", "erased", "expired")
+_PARTS = ("landed", *_ENDS, "near_duplicates", "bots")
 
 
 def check(total: dict[str, int]) -> None:
-    """Raise AccountingError unless landed = kept + duplicates + quarantined + erased; bots and the like are kept.
+    """Raise AccountingError unless landed = kept + duplicates + quarantined + erased + expired; bots are kept.
 
-    >>> check({"source": "s", "landed": 7, "kept": 3, "duplicates": 2, "quarantined": 1, "erased": 1})
+    >>> check({"source": "s", "landed": 8, "kept": 3, "duplicates": 2, "quarantined": 1, "erased": 1, "expired": 1})
     """
-    found = total["kept"] + total["duplicates"] + total["quarantined"] + total["erased"]
+    found = sum(total[end] for end in _ENDS)
     if total["landed"] != found:
         raise AccountingError(
             f"source {total['source']}: expected {total['landed']} landed rows, found {found}: "
-            f"{total['kept']} kept, {total['duplicates']} duplicates, {total['quarantined']} quarantined, "
-            f"{total['erased']} erased"
+            f"{', '.join(f'{total[end]} {end}' for end in _ENDS)}"
         )
 
 

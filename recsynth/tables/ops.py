@@ -143,4 +143,22 @@ ERASURES = Table(
     ),
 )
 
-TABLES = (RUNS, STAGE_RUNS, METRICS, CHECKS, PUBLISHED, ERASURES)
+EXPIRED = Table(
+    name="ops.expired",
+    grain="one row per (run, table, source): what `[retention]` `event_days` and `raw_days` removed",
+    writer="tidy",
+    key=("run_id", "table", "source"),
+    nightly=False,
+    write="merge",
+    columns=(
+        column("run_id", "string", "the run that removed it"),
+        column("table", "string", "the table that had the rows"),
+        column("source", "string", "name of the [[sources]] entry"),
+        column("rows", "bigint", "rows removed", "rows >= 1"),
+        column("landed", "bigint", "landed rows that they alone stood for; 0 where another table has these still"),
+        column("before", "timestamp", "UTC; what happened before, or for rows as they landed: landed before, went"),
+        column("expired_at", "timestamp", "UTC"),
+    ),
+)
+
+TABLES = (RUNS, STAGE_RUNS, METRICS, CHECKS, PUBLISHED, ERASURES, EXPIRED)

@@ -24,7 +24,7 @@ from recsynth.shop.settings import DirtSettings, ShopSettings
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
-from recsynth.tables.ops import ERASURES
+from recsynth.tables.ops import ERASURES, EXPIRED
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, TICKETS
 from tests.rows import night, table
 
@@ -83,8 +83,8 @@ class Found:
         silver = kept(clean(**bronze, **silver, night=made))
         spark.catalog.clearCache()
         read = ("events", "item_records", "tickets", "policies", "posts", "quarantine")
-        nobody = table(spark, ERASURES, [])
-        metrics = account(bronze["landed_files"], *(silver[name] for name in read), nobody, night=made)
+        gone = [table(spark, t, []) for t in (ERASURES, EXPIRED)]
+        metrics = account(bronze["landed_files"], *(silver[name] for name in read), *gone, night=made)
         self.counts = metrics.toPandas().pivot(index="segment", columns="metric", values="value")
         self.events, self.tickets = silver["events"].toPandas(), silver["tickets"].toPandas()
         self.posts = silver["posts"].toPandas()

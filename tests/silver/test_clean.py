@@ -17,7 +17,7 @@ from recsynth.silver.clean import clean
 from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
-from recsynth.tables.ops import ERASURES
+from recsynth.tables.ops import ERASURES, EXPIRED
 from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
 from tests.sources import EVENTS as CLICKS
@@ -50,7 +50,7 @@ class Lake:
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
         declared = (LANDED_FILES, ROWS, COLUMN_CHANGES, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS,
-                    POLICIES, POSTS, ERASURES)  # fmt: skip
+                    POLICIES, POSTS, ERASURES, EXPIRED)  # fmt: skip
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
@@ -77,7 +77,8 @@ class Lake:
         return found
 
     def account(self) -> dict[str, float]:
-        reads = ("landed_files", "events", "item_records", "tickets", "policies", "posts", "quarantine", "erasures")
+        reads = ("landed_files", "events", "item_records", "tickets", "policies", "posts", "quarantine", "erasures",
+                 "expired")  # fmt: skip
         return {r.metric: r.value for r in account(**{n: self.tables[n] for n in reads}, night=self.night).collect()}
 
     def events(self) -> list[tuple[Any, ...]]:
@@ -200,7 +201,7 @@ def test_an_item_source_is_accounted_for_too(spark: SparkSession, tmp_path: Path
 
 def test_a_lost_row_is_noticed() -> None:
     with pytest.raises(AccountingError, match="expected 6 landed rows, found 5"):
-        check({"source": "s", "landed": 6, "kept": 2, "duplicates": 1, "quarantined": 1, "erased": 1})
+        check({"source": "s", "landed": 6, "kept": 1, "duplicates": 1, "quarantined": 1, "erased": 1, "expired": 1})
 
 
 def test_an_as_of_date_before_every_event_is_refused(spark: SparkSession, tmp_path: Path) -> None:
