@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-robustness bench-labels bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -26,7 +26,7 @@ lint: .venv/installed  ## style and types
 faults: .venv/installed  ## faults planted all along a night, for a release: hours; goes on where it was stopped
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-robustness bench-labels bench-checks bench-poison  ## every measured figure
+bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-membership bench-robustness bench-labels bench-checks bench-poison  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
@@ -84,6 +84,9 @@ bench-checks: .venv/installed  ## what thirty rules on rows cost beside reading 
 
 bench-synthesis: .venv/installed  ## synthetic people on Online Retail, beside three baselines and real people
 	$(BIN)/python -m tests.benchmarks.synthesis --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+
+bench-membership: .venv/installed  ## what the released model and lists tell of who was learned from, Online Retail
+	$(BIN)/python -m tests.benchmarks.membership --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
 install: .venv/installed  ## the local environment alone
 

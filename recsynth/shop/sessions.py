@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from random import Random
 
@@ -27,20 +28,16 @@ class User:
         # One number at a time: many times faster than numpy.
         self.dice = Random(sub_seed(stock.seed, "events", number))
         self.funnel = Funnel(self.taste, stock, self.dice)
+        self._free = 0
         self._wants: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def events(self) -> list[Event]:
         """All events of the simulated days, visit by visit."""
-        free = 0
-        for day, kind, second in self._visits():
-            shown = self._shown(kind, day)
-            if shown:
-                # A visit begins an hour after the last one ended, or later: no rule could tell them apart otherwise.
-                free = HOUR + self.funnel.visit(shown, max(free, day * DAY + second))
+        self.live(self.visits())
         return self.funnel.events
 
-    def _visits(self) -> Iterable[tuple[int, int, int]]:
-        """Day, kind of item and second of the day of each visit, in order of time."""
+    def visits(self) -> Iterable[tuple[int, int, int]]:
+        """Draw day, kind of item and second of the day of each visit of the simulated days, in order of time."""
         seasons, rng = self.stock.seasons, self.rng
         rate = self.settings.sessions_per_day * self.taste.activity * seasons.visits
         days = np.repeat(np.arange(self.settings.days), np.minimum(rng.poisson(rate), MOST_VISITS))
@@ -49,6 +46,31 @@ class User:
         seconds = (7 * HOUR + 14 * HOUR * rng.beta(3, 2, len(days))).astype(int)
         order = np.lexsort((seconds, days))
         return zip(days[order].tolist(), kinds.tolist(), seconds[order].tolist(), strict=True)
+
+    def live(self, visits: Iterable[tuple[int, int, int]]) -> None:
+        """Let visits happen, later ones than any before."""
+        for day, kind, second in visits:
+            shown = self._shown(kind, day)
+            if shown:
+                # A visit begins an hour after the last one ended, or later: no rule could tell them apart otherwise.
+                self._free = HOUR + self.funnel.visit(shown, max(self._free, day * DAY + second))
+
+    def chances(self, first_day: int, days: int, draws: int) -> dict[str, float]:
+        """Item to the chance that the user buys it within some days, given all that he did before them.
+
+        What the tastes and the shop's plans allow to be known, and no more: the days are drawn `draws` times with dice
+        of their own. Whoever ranks by it is as good as anybody can be. Ask a user who has not lived yet, and once.
+        """
+        self.live([visit for visit in self.visits() if visit[0] < first_day])
+        before, free, counts = list(self.funnel.bought), self._free, Counter[str]()
+        name = (self.stock.seed, "chances", self.taste.user_id)
+        for draw in range(draws):
+            self.rng = np.random.default_rng(sub_seed(*name, draw))
+            self.dice = self.funnel.dice = Random(sub_seed(*name, draw))
+            self.funnel.bought, self._free = list(before), free
+            self.live([visit for visit in self.visits() if first_day <= visit[0] < first_day + days])
+            counts.update({offer.item_id for offer in self.funnel.bought[len(before) :]})
+        return {item: count / draws for item, count in counts.items()}
 
     def _shown(self, kind: int, day: int) -> list[Offer]:
         """What a visit is about, first: something used up, or what is wanted most; then others of its kind."""

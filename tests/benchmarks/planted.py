@@ -3,7 +3,8 @@
     make bench-planted
 
 The shop of conf/default.toml in a folder of its own, with the questions of four weeks. Lists and search results are
-judged on the 14 days after the night, beside single sources and what searchers chose before. The rest is judged against
+judged on the 14 days after the night, beside single sources, what searchers chose before, and what is within reach of
+whoever knows each customer's tastes and the shop's plans. The rest is judged against
 the shop's truth tables, which no stage reads: intents, decisions, the policy that answers a question among the first
 five passages, orders of other customers in answers, the fields that records lack, words in advertisements that are
 another item's, searches written for an item that say what it is not, and the topics of posts, the one that nobody named
@@ -19,13 +20,16 @@ import logging
 import re
 import shutil
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
 
 from recsynth.apps.ad_texts import whole
+from recsynth.measure.intervals import bootstrap_mean
+from recsynth.measure.ranking import ndcg
 from recsynth.nightly import run_night
 from recsynth.session import session
 from recsynth.settings import Settings
@@ -33,9 +37,13 @@ from recsynth.shop.catalogue import catalogue, described
 from recsynth.shop.landing import truth_folder
 from recsynth.shop.questions import INTENTS
 from recsynth.shop.remarks import NEW_TOPIC
+from recsynth.shop.sessions import User
+from recsynth.shop.shelves import Stock
 from recsynth.shop.words import BRANDS, COLOURS, KINDS, SIZES
 
 AS_OF = date(2025, 4, 17)
+# Of each customer's days to come, for the chances that the shop draws purchases by.
+DRAWS = 400
 FLOORS = {
     "intent, known ones": 0.8, "templates of the right intent": 0.85, "policy among five passages": 0.95,
     "composed from the right source": 0.75, "out of scope handed over": 0.7, "gaps filled rightly": 0.95,
@@ -59,6 +67,7 @@ def main() -> int:
     run_night(session("bench_planted", settings.spark), settings, AS_OF)
     lake, truth = Path(settings.paths.lake), truth_folder(Path(settings.paths.landing))
     print(ranked(lake))
+    print(within_reach(lake, settings))
     found = [
         *answers(lake, truth),
         *posts(lake, truth),
@@ -86,6 +95,37 @@ def ranked(lake: Path) -> str:
         lines.append(
             f"{r.stage} | {r.segment} | {r.model} | {r.value:.3f} | {r.low:.3f} to {r.high:.3f} | {r.count:.0f}"
         )
+    return "\n".join(lines)
+
+
+def within_reach(lake: Path, settings: Settings) -> str:
+    """NDCG@10 of the chances that the shop itself draws purchases by, and the share of it that our lists reach.
+
+    The same people, items and days as the stage that judges the lists (recsynth/evaluation/evaluate.py).
+    """
+    events = DeltaTable(lake / "silver/events").to_pandas(filters=[("event_type", "!=", "return")])
+    events = events[~events["is_bot"] & ~events["is_near_duplicate"]]
+    days = min(settings.evaluation.days, (settings.shop.start - AS_OF).days + settings.shop.days)
+    is_known = events["event_date"] < AS_OF
+    is_later = ~is_known & (events["event_date"] < AS_OF + timedelta(days=days)) & (events["event_type"] == "purchase")
+    known, later = events[is_known], events[is_later]
+    later = later[later["user_id"].isin(known["user_id"]) & later["item_id"].isin(known["item_id"])]
+    bought = known[known["event_type"] == "purchase"].groupby("user_id")["item_id"].agg(set)
+    stock, items = Stock(settings.shop, settings.seed), set(known["item_id"])
+    of_all, of_new = [], []
+    for user, wanted in later.groupby("user_id")["item_id"].agg(set).items():
+        chances = User(int(user[1:]), stock).chances((AS_OF - settings.shop.start).days, days, DRAWS)
+        ordered = sorted(items & chances.keys(), key=lambda item: (-chances[item], item))
+        had = bought.get(user, set())
+        of_all.append(ndcg(ordered[:10], wanted))
+        if wanted - had:
+            of_new.append(ndcg([i for i in ordered if i not in had][:10], wanted - had))
+    ours = _ndcg(lake).query("stage == 'evaluate' and model == 'recsynth'").set_index("segment")["value"]
+    lines = ["", "judged of | within reach | 95 % | people | recsynth's share of it", "---|---|---|---|---"]
+    for segment, found in (("all", of_all), ("new", of_new)):
+        low, high = bootstrap_mean(np.array(found))
+        share = ours[segment] / np.mean(found)
+        lines.append(f"{segment} | {np.mean(found):.3f} | {low:.3f} to {high:.3f} | {len(found)} | {share:.3f}")
     return "\n".join(lines)
 
 

@@ -82,3 +82,33 @@ def test_a_shop_of_a_day_works() -> None:
     events = [e for n in range(5) for e in User(n, stock).events()]
     assert events
     assert {e.day for e in events} == {0}
+
+
+def test_chances_are_those_that_purchases_are_drawn_by(shop: Shop) -> None:
+    """Over many users as many items are bought as their chances add up to, and the likely ones more than others."""
+    first, days = shop.stock.settings.days - 30, 30
+    numbers = range(120)
+    expected, likely, hits = 0.0, 0.0, 0
+    actual = 0
+    for number in numbers:
+        chances = User(number, shop.stock).chances(first, days, draws=40)
+        bought = {e.sent["item_id"] for e in shop.by_user[number] if e.sent["event_type"] == "purchase"
+                  and e.day >= first}  # fmt: skip
+        expected, actual = expected + sum(chances.values()), actual + len(bought)
+        best = sorted(chances, key=lambda item: (-chances[item], item))[:10]
+        likely, hits = likely + sum(chances[item] for item in best), hits + len(bought & set(best))
+    assert actual == pytest.approx(expected, rel=0.15)
+    # The ten likeliest were chosen on the draws themselves, which is kind to their chances.
+    assert 0.6 * likely < hits < 1.1 * likely
+
+
+def test_chances_know_what_was_bought_before_and_nothing_of_what_came(shop: Shop) -> None:
+    number = max(range(60), key=lambda n: len(shop.by_user[n]))
+    first = shop.stock.settings.days // 2
+    assert User(number, shop.stock).chances(first, 20, 20) == User(number, shop.stock).chances(first, 20, 20)
+    user = User(number, shop.stock)
+    user.chances(first, 20, 1)
+    past = [e for e in user.funnel.events if e.day < first]
+    # Reviews and returns come days after what they are of.
+    whole = [e for e in shop.by_user[number] if e.day < first and "+" not in e.session]
+    assert [e for e in past if "+" not in e.session] == whole
