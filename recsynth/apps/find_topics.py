@@ -26,7 +26,7 @@ Batches = Iterator[pd.DataFrame]
 def find_topics(
     posts: DataFrame, classifiers: DataFrame, text_labels: DataFrame, found_topics: DataFrame, night: Night
 ) -> Frames:
-    """Topics among the posts of the last days whose topic nobody told and no classifier is sure of.
+    """Topics among the posts of the last days whose topic nobody told and no classifier is quite sure of.
 
     Reads silver.posts, model.classifiers, model.text_labels and output.found_topics of earlier nights; writes
     output.found_topics and gold.post_topics, which of the posts' texts belong to one. A topic that was there the night
@@ -40,7 +40,8 @@ def find_topics(
     if not (apps.opinions.enabled and apps.posts.enabled and settings.enabled):
         return made
     posted = posted_lately(posts, looked_at(apps.opinions), night)
-    read = with_known_topic(posted, classifiers, text_labels, night).where("text is not null").persist()
+    known_topic = with_known_topic(posted, classifiers, text_labels, night, is_strict=True)
+    read = known_topic.where("text is not null").persist()
     # Only what is spoken of now can be a new topic; what was said of it before is its usual.
     is_recent = F.max(F.col("ts") >= F.lit(night.cutoff_before(settings.days)))
     texts = read.where("topic is null").groupBy("content_hash").agg(

@@ -96,12 +96,13 @@ def _posted(
     posted = posted_lately(posts, days, night).withColumn("told", F.col("topic"))
     known = with_known_topic(posted, classifiers, text_labels, night)
     found = known.join(post_topics.select("content_hash", F.col("topic").alias("found")), "content_hash", "left")
+    # What is found stands before what is read: a classifier that does not know a topic takes it for one that it knows.
     by = (
-        F.when(F.col("told").isNotNull(), "label").when(F.col("topic").isNotNull(), "text")
-        .when(F.col("found").isNotNull(), "found").otherwise("nothing")
+        F.when(F.col("told").isNotNull(), "label").when(F.col("found").isNotNull(), "found")
+        .when(F.col("topic").isNotNull(), "text").otherwise("nothing")
     )  # fmt: skip
     made = with_sentiment(found, classifiers, text_labels)
-    made = made.withColumns({"topic_by": by, "topic": F.coalesce("topic", "found")})
+    made = made.withColumns({"topic_by": by, "topic": F.coalesce("told", "found", "topic")})
     # Sources name their posts each for itself.
     event_id = F.concat_ws("/", "source", "post_id").alias("event_id")
     columns = ("day", "text", "label", "score", "topic", "topic_by", "read_by")

@@ -186,7 +186,11 @@ class PostSettings(Section):
 
     enabled: bool = Field(True, description="Whether posts are read; reviews alone are counted otherwise.")
     least_confidence: float = Field(
-        0.6, ge=0, lt=1, description="Calibrated chance of its topic below which nobody knows what a post is about."
+        0.6,
+        ge=0,
+        lt=1,
+        description="Calibrated chance of its topic below which nobody knows what a post is about. A new topic may "
+        "take in posts that are surer, too, as long as 95 in 100 texts of known topics are surer than they.",
     )
     topic: TeachingSettings = Field(
         default_factory=TeachingSettings,

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 STAGE = "teach_texts"
 WORDS, BEFORE, NEW, MAJORITY = "words_alone", "champion", "challenger", "majority"
+LOW_CHANCE, UNSURE_SHARE = "low_chance", 0.05
+"""Of the texts that it is judged by a classifier gives this share a chance below its metric `low_chance`."""
 Figure = tuple[Any, ...]
 
 
@@ -96,7 +98,9 @@ def teach(
     figures = _figures(found, true, task, night.settings.evaluation.resamples)
     f1 = {model: value for metric, model, value, *_ in figures if metric == "macro_f1"}
     is_champion = f1[NEW] >= f1.get(BEFORE, 0.0)
-    about = (len(learn) + len(more), {f"macro_f1_{k}": v for k, v in f1.items()}, is_champion)
+    metrics = {f"macro_f1_{k}": v for k, v in f1.items()}
+    metrics[LOW_CHANCE] = float(np.quantile(found[NEW].chances, UNSURE_SHARE))
+    about = (len(learn) + len(more), metrics, is_champion)
     row = (*_written(taught, task.name, settings.classifier, night), *about)
     log.info("%s: macro-F1 %s; champion: %s", task.name, {k: round(v, 4) for k, v in f1.items()}, is_champion)
     return Taught([row], [(STAGE, metric, model, task.name, *rest) for metric, model, *rest in figures])

@@ -2,7 +2,8 @@
 
 In the manner of BERTopic (Grootendorst, 2022): vectors of an encoder, fewer dimensions, HDBSCAN, and a topic named by
 the words that it has more of than other texts have (class-based TF-IDF). Principal components stand for UMAP: they
-need no further package and are the same in every run.
+need no further package and are the same in every run. HDBSCAN finds where texts are densest, often those of a single
+wording; from there a topic's centre settles among all texts that are nearer to it than what speaks of something else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sklearn.decomposition import PCA
 
 from recsynth.apps.settings import FoundTopicSettings
 
-COMPONENTS, NAMED_BY, EXAMPLES = 15, 3, 3
+COMPONENTS, NAMED_BY, EXAMPLES, ROUNDS = 15, 3, 3, 3
 # Characters of writing without spaces: there, pairs of them stand for words.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W\d_{_UNSPACED}]{{2,}}")
@@ -51,7 +52,7 @@ class Spoken(NamedTuple):
 
 
 def topics_of(unknown: Spoken, known: Spoken, settings: FoundTopicSettings) -> list[Topic]:
-    """Topics of at least `least_texts` distinct texts among the unknown ones, the largest first.
+    """Topics of places where `least_texts` distinct texts or more of the unknown ones lie close, the largest first.
 
     known: texts whose topic is known; a word that they say too tells no topic, and what is no nearer to a centre than
     99 in 100 of them does not belong to it. Fewer texts than least_texts have no topic. The same input gives the same
@@ -64,18 +65,14 @@ def topics_of(unknown: Spoken, known: Spoken, settings: FoundTopicSettings) -> l
     # Without a sign or a random start: svd_solver="full" gives the same directions in every run.
     with np.errstate(invalid="ignore"):  # Texts that are all the same have no variance to explain.
         reduced = PCA(components, svd_solver="full").fit_transform(vectors_ND)
-    labels = HDBSCAN(
-        min_cluster_size=settings.least_texts, min_samples=min(5, settings.least_texts),
-        cluster_selection_method="eom", allow_single_cluster=True, copy=True,
-    ).fit_predict(reduced)  # fmt: skip
     said = [words_of(t) for t in texts]
     elsewhere = [words_of(t) for t in others]
     everywhere = Counter(w for words in (*said, *elsewhere) for w in words)
-    groups = [np.flatnonzero(labels == n) for n in range(labels.max() + 1)]
-    groups = sorted((g for g in groups if len(g)), key=lambda g: (-len(g), int(g[0])))[: settings.max_topics]
+    groups = _settled(_dense(reduced, settings), vectors_ND, known.vectors_ND)
+    groups = sorted(groups, key=lambda g: (-len(g.rows), int(g.rows[0])))
     # Words of an average class, those of known topics being one more.
     average = sum(everywhere.values()) / (len(groups) + bool(elsewhere)) if groups else 0.0
-    return [_topic(g, unknown, known.vectors_ND, said, _Usual(everywhere, average)) for g in groups]
+    return [_topic(g, unknown, said, _Usual(everywhere, average)) for g in groups]
 
 
 class _Usual(NamedTuple):
@@ -85,17 +82,58 @@ class _Usual(NamedTuple):
     average: float
 
 
-def _topic(
-    rows: np.ndarray, unknown: Spoken, known_KD: np.ndarray, said: Sequence[Sequence[str]], usual: _Usual
-) -> Topic:
-    texts, vectors_ND = unknown
+class _Group(NamedTuple):
+    """Rows of texts that are close together, their centre (D,) of unit length, and the cosine to it that is close."""
+
+    rows: np.ndarray
+    centre_D: np.ndarray
+    reach: float
+
+
+def _dense(reduced_NC: np.ndarray, settings: FoundTopicSettings) -> list[np.ndarray]:
+    """Rows of each dense place, the largest first, at most `max_topics`.
+
+    Of several topics HDBSCAN would make one where it may find a single place, and of one none where it may not: so the
+    second is asked where the first finds nothing.
+    """
+    for is_single in (False, True):
+        labels = HDBSCAN(
+            min_cluster_size=settings.least_texts, min_samples=min(5, settings.least_texts),
+            cluster_selection_method="eom" if is_single else "leaf", allow_single_cluster=is_single, copy=True,
+        ).fit_predict(reduced_NC)  # fmt: skip
+        found = [np.flatnonzero(labels == n) for n in range(labels.max() + 1)]
+        if found:
+            return sorted(found, key=lambda g: (-len(g), int(g[0])))[: settings.max_topics]
+    return []
+
+
+def _settled(places: Sequence[np.ndarray], vectors_ND: np.ndarray, known_KD: np.ndarray) -> list[_Group]:
+    """Groups around dense places: their texts are those within reach of no nearer centre, a few times over."""
+    groups = [_around(dense, dense, vectors_ND, known_KD) for dense in places]
+    for _ in range(ROUNDS if groups else 0):
+        centres, reach = np.stack([g.centre_D for g in groups]), np.array([g.reach for g in groups])
+        best, _ = nearest(vectors_ND, centres, reach)
+        members = [np.flatnonzero(best == n) for n in range(len(groups))]
+        groups = [
+            _around(rows if len(rows) else dense, dense, vectors_ND, known_KD)
+            for rows, dense in zip(members, places, strict=True)
+        ]
+    return groups
+
+
+def _around(rows: np.ndarray, dense: np.ndarray, vectors_ND: np.ndarray, known_KD: np.ndarray) -> _Group:
     centre = vectors_ND[rows].mean(0)
     centre = centre / max(float(np.linalg.norm(centre)), 1e-12)
-    near = vectors_ND[rows] @ centre
-    # The dense middle is found, and more speak of it: all that is nearer than what speaks of something else.
-    reach = float(np.quantile(near, 0.1))
+    # More speak of it than its dense place holds: all that is nearer than what speaks of something else.
+    reach = float(np.quantile(vectors_ND[dense] @ centre, 0.1))
     if len(known_KD):
         reach = min(reach, float(np.quantile(known_KD @ centre, 0.99)))
+    return _Group(rows, centre, reach)
+
+
+def _topic(group: _Group, unknown: Spoken, said: Sequence[Sequence[str]], usual: _Usual) -> Topic:
+    rows, texts = group.rows, unknown.texts
+    near = unknown.vectors_ND[rows] @ group.centre_D
     here = Counter(w for r in rows for w in said[r])
     # Class-based TF-IDF; a word of a single text tells of that text.
     of = Counter(w for r in rows for w in set(said[r]))
@@ -103,7 +141,7 @@ def _topic(
     words = sorted(weights, key=lambda w: (-weights[w], w))[:10]
     order = rows[np.lexsort((rows, -near))]
     examples = tuple(texts[r][:300] for r in order[:EXAMPLES])
-    return Topic(tuple(words), centre.astype(np.float32), reach, len(rows), examples)
+    return Topic(tuple(words), group.centre_D.astype(np.float32), group.reach, len(rows), examples)
 
 
 def words_of(text: str) -> list[str]:

@@ -96,7 +96,8 @@ CLASSIFIERS = Table(
         column(
             "metrics",
             "map<string,double>",
-            "macro-F1, of `item_fields` span F1, on texts that no night's model learns from",
+            "macro-F1, of `item_fields` span F1, on texts that no night's model learns from; of these one in twenty "
+            "gets a chance below `low_chance`",
         ),
         column("is_champion", "boolean", "used from this night on"),
     ),

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from recsynth.apps.find_topics import find_topics
 from recsynth.apps.opinions import opinions
+from recsynth.apps.posts import posted_lately, with_known_topic
 from recsynth.apps.read_texts import label_texts, teach_texts
 from recsynth.settings import Settings
 from recsynth.shop.remarks import NEW_TOPIC, OPENERS, REMARKS
@@ -124,3 +125,47 @@ def test_switched_off_or_without_posts_there_is_no_topic(read: dict[str, Any], s
     for said, on in ((read["posts"], at(found={"enabled": False})), (table(spark, POSTS, []), at())):
         made = find_topics(said, read["classifiers"], read["labels"], nights, on)
         assert {name: rows.count() for name, rows in made.items()} == {"post_topics": 0, "found_topics": 0}
+
+
+def said(spark: SparkSession, low_chance: dict[str, float]) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Three posts that nobody labelled, read as `staff` with a chance of 0.5, 0.8 and 0.95, and who read them."""
+    on = at()
+    row = {"task": "post_topic", "model_version": "t", "path": "p", "base": "words", "classes": ["staff"], "texts": 9,
+           "metrics": {"macro_f1_challenger": 0.9} | low_chance, "is_champion": True}  # fmt: skip
+    classifiers = table(spark, CLASSIFIERS, [row]).withColumn("run_date", F.lit(AS_OF))
+    rows = [{"source": "s", "post_id": f"p{chance}", "ts": on.cutoff - timedelta(days=1), "text": f"said {chance}",
+             "copies": 1} for chance in (0.5, 0.8, 0.95)]  # fmt: skip
+    posted = table(spark, POSTS, rows)
+    read = posted.select(
+        F.lit("t").alias("model_version"), F.sha2("text", 256).alias("content_hash"), F.lit("staff").alias("label"),
+        F.create_map(F.lit("staff"), F.substring("post_id", 2, 9).cast("double")).alias("probabilities"),
+        F.array().cast("array<string>").alias("words"),
+    )  # fmt: skip
+    return posted, classifiers, read
+
+
+@pytest.mark.parametrize(
+    ("low_chance", "loose", "strict"),
+    [({"low_chance": 0.9}, 2, 1), ({"low_chance": 0.3}, 2, 2), ({}, 2, 2)],
+    ids=["a classifier that is mostly surer", "one that seldom is", "one from before this was measured"],
+)
+def test_a_new_topic_is_looked_for_among_posts_less_sure_than_known_ones_are(
+    spark: SparkSession, low_chance: dict[str, float], loose: int, strict: int
+) -> None:
+    posted, classifiers, read = said(spark, low_chance)
+    recent = posted_lately(posted, 28, at())
+    known = [with_known_topic(recent, classifiers, read, at(), is_strict=s).dropna(subset="topic").count()
+             for s in (False, True)]  # fmt: skip
+    assert known == [loose, strict]
+
+
+def test_what_is_found_stands_before_what_a_classifier_reads(spark: SparkSession) -> None:
+    posted, classifiers, read = said(spark, {"low_chance": 0.9})
+    told = posted.withColumn("topic", F.when(F.col("post_id") == "p0.95", "prices"))
+    told = told.withColumn("sentiment", F.lit("negative"))
+    found = read.select("content_hash", F.lit("app").alias("topic"), F.lit(0.9).alias("similarity"))
+    empty = none(spark)
+    made = opinions(empty["reviews"], told, empty["items"], table(spark, CLICK_FARMS, []),
+                    found, classifiers, read, at())  # fmt: skip
+    counted = {r.segment: r.value for r in made["metrics"].where("metric = 'posts_topic_by'").collect()}
+    assert (counted["label"], counted["found"], counted.get("text", 0)) == (1, 2, 0)
