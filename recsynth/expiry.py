@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from recsynth.faults import fault_point
 from recsynth.ledger import Ledger
+from recsynth.source import LOCAL_FORMATS
 from recsynth.stage import Night
 from recsynth.store import Store
 from recsynth.tables import RUN_DATE, Table
@@ -94,12 +95,16 @@ def _of_people(store: Store, night: Night) -> list[Part]:
 
 
 def _as_landed(store: Store, night: Night) -> list[Part]:
-    """Rows as they came, and those that were set aside, of files that were cleaned and landed too long ago."""
+    """Rows as they came, and those that were set aside, of files that were cleaned and landed too long ago.
+
+    Those of a table stay: by them landing tells what is new there, and all of the table would land again.
+    """
     days = night.settings.retention.raw_days
     if not days:
         return []
     before = night.started_at - timedelta(days=days)
-    old = store.read(LANDED_FILES).where(F.col("landed_at") < F.lit(before))
+    tables = [s.name for s in night.settings.sources if s.format not in LOCAL_FORMATS]
+    old = store.read(LANDED_FILES).where((F.col("landed_at") < F.lit(before)) & ~F.col("source").isin(tables))
     files = old.join(store.read(CLEANED_FILES), "file_id", "left_semi").select("file_id")
     return [Part(table, before, files=files) for table in (ROWS, QUARANTINE)]
 

@@ -87,8 +87,8 @@ class RetentionSettings(Section):
     raw_days: int = Field(
         0,
         ge=0,
-        description="Days after its landing for which a row is kept as it came, or set aside; after that it can be "
-        "neither cleaned again nor replayed. 0: for ever.",
+        description="Days after its landing for which a row of a file is kept as it came, or set aside; after that it "
+        "can be neither cleaned again nor replayed. Rows of tables stay. 0: for ever.",
     )
     history_days: int = Field(
         7,

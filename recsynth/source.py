@@ -28,6 +28,8 @@ PostColumn = Literal[
 
 # In an expression: the file's path below the landing folder.
 PATH = "_path"
+# Of these whole files land; of a table the rows that it has more than bronze.
+LOCAL_FORMATS = ("csv", "jsonl", "parquet")
 
 REQUIRED = {
     "events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title"),

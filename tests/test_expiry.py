@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,14 @@ def test_files_that_were_not_cleaned_yet_stay(spark: SparkSession, shop: tuple[P
     store.write(ROWS, table(spark, ROWS, [{"file_id": "f", "source": "clicks", "raw": "{}", "fields": {}}]), AS_OF)
     expire(Ledger(store), at(folder, **KEPT))
     assert ids(store, ROWS, "file_id") == ["f"]
+
+
+def test_rows_of_a_table_stay_for_by_them_landing_tells_what_is_new_there(shop: tuple[Path, Store]) -> None:
+    folder, store = shop
+    night = at(folder, raw_days=30)
+    sources = [s.model_copy(update={"format": "delta"}) if s.name == "posts" else s for s in night.settings.sources]
+    expire(Ledger(store), replace(night, settings=night.settings.model_copy(update={"sources": sources})))
+    assert ids(store, ROWS, "source") == ["posts", "posts"]
 
 
 def test_a_failure_on_the_way_leaves_every_table_as_it_was(shop: tuple[Path, Store]) -> None:

@@ -18,13 +18,11 @@ from recsynth.bronze.drift import MOST_COLUMNS, check_count, judged, known_of
 from recsynth.bronze.readers import read_files, table_rows
 from recsynth.errors import InputError
 from recsynth.pseudonyms import check_key, hidden, key_of_environment
-from recsynth.source import SourceSettings
+from recsynth.source import LOCAL_FORMATS, SourceSettings
 from recsynth.stage import Frames, Night
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 
 log = logging.getLogger(__name__)
-
-LOCAL_FORMATS = ("csv", "jsonl", "parquet")
 
 
 @dataclass(frozen=True)
