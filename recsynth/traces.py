@@ -18,6 +18,7 @@ from recsynth.store import ABSENT, Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.model import CLASSIFIERS, MODELS
+from recsynth.tables.ops import EXPIRED
 from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, TICKETS
 from recsynth.tables.synthesis import (
     SYNTHETIC_HISTORIES,
@@ -28,6 +29,7 @@ from recsynth.tables.synthesis import (
 )
 
 USER, ITEM, REVIEW = "user", "item", "review"
+LONG_AGO = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,15 @@ class Traces:
 
     @cached_property
     def since(self) -> date | None:
-        """The first day of their events, questions and posts, and of records of an item; None where there is none."""
+        """The first day of their events, questions and posts, and of records of an item; None where there is none.
+
+        LONG_AGO where events of people were removed for their age, for nobody can tell any more whose they were:
+        whatever learned from people then counts as having learned from these. Records of items are never removed so.
+        """
+        if ITEM_RECORDS not in self.kind.counted:
+            aged = self.store.read(EXPIRED).where(F.col("table").isin([t.name for t in self.kind.counted]))
+            if not aged.isEmpty():
+                return LONG_AGO
         local = F.to_date(F.from_utc_timestamp("ts", self.settings.shop_time_zone))
         asked, posted = (rows.agg(F.min(local)).first() for rows in (self.questions, self.posts))
         firsts = [self.events.agg(F.min("event_date")).first(), asked, posted]

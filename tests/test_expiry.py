@@ -28,6 +28,7 @@ from recsynth.tables import Table
 from recsynth.tables.bronze import LANDED_FILES, ROWS
 from recsynth.tables.ops import EXPIRED, METRICS, PUBLISHED, RUNS
 from recsynth.tables.silver import EVENTS, ITEM_RECORDS, ITEMS, POSTS, QUARANTINE, REVIEWS, TICKETS
+from recsynth.traces import ITEM, KINDS, LONG_AGO, REVIEW, USER, Traces
 from tests.rows import table
 from tests.sources import EVENTS as CLICKS
 from tests.sources import event, settings, write_csv, write_jsonl
@@ -129,6 +130,18 @@ def test_it_is_told_by_table_and_source_with_the_time_before_which_rows_went(
     assert told["bronze.rows", "clicks"] == (7, 0, landed)
     assert told["silver.quarantine", "clicks"] == (2, 2, landed)
     assert store.read(RUNS).where(F.col("run_id").startswith(RUN_PREFIX)).select("status").collect() == [("complete",)]
+
+
+def test_whoever_is_erased_may_have_taught_what_learned_before(
+    made: Path, spark: SparkSession, expired: tuple[Store, dict[str, int]]
+) -> None:
+    store, before = expired[0], Store(spark, str(made / "lake"))
+    wanted = {USER: "anna", REVIEW: "n1", ITEM: "i"}
+    first = {kind: [Traces(s, configured(made), KINDS[kind], [own]).since for s in (before, store)]
+             for kind, own in wanted.items()}  # fmt: skip
+    assert first[USER] == [date(2024, 4, 30), LONG_AGO]
+    assert first[REVIEW] == [date(2024, 5, 1), LONG_AGO]
+    assert first[ITEM] == [date(2024, 1, 1)] * 2
 
 
 def test_twice_is_once(expired: tuple[Store, dict[str, int]]) -> None:
