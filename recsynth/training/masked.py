@@ -62,7 +62,7 @@ def learn_words(
     learning = [p for p in encoder.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         [{"params": learning, "peak": settings.masked_learning_rate},
-         {"params": list(head.parameters()), "peak": settings.head_learning_rate}],
+         {"params": list(head.parameters()), "peak": settings.masked_head_learning_rate}],
         weight_decay=settings.weight_decay,
     )  # fmt: skip
     rng, losses = np.random.default_rng([seed, rank()]), []

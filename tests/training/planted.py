@@ -67,7 +67,7 @@ def quick(**changes: object) -> TrainingSettings:
     values: dict[str, object] = {
         "head_steps": 0, "trainable_layers": 2, "learning_rate": 3e-3, "warmup_steps": 2, "max_steps": 20,
         "validate_steps": 5, "patience": 9, "users_per_step": 30, "items_per_step": 20, "max_tokens": 16,
-        "min_users": 2, "history_length": 8, "processes": 1, "dropout": 0.0,
+        "min_users": 2, "history_length": 8, "processes": 1, "dropout": 0.0, "head_learning_rate": 1e-3,
     }  # fmt: skip
     return TrainingSettings.model_validate(values | changes)
 

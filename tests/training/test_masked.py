@@ -10,6 +10,7 @@ import torch
 
 from recsynth.errors import ModelError
 from recsynth.training.checkpoints import Checkpoints
+from recsynth.model.towers import MatchModel
 from recsynth.training.masked import NOT_GUESSED, learn_words, masked
 from tests.model.tiny import COLOURS, tiny_model
 from tests.training.planted import quick, text_of, trainer
@@ -42,17 +43,24 @@ def test_of_the_words_fifteen_in_a_hundred_are_guessed_most_of_them_masked(tmp_p
     assert left / of_these == pytest.approx(0.1, abs=0.03)
 
 
-def test_guessing_is_learned_and_only_what_may_learn_moves(tmp_path: Path) -> None:
-    model = tiny_model(tmp_path)
-    resting = {n: p.clone() for n, p in model.named_parameters() if "layer.1." not in n}
-    learning = {n: p.clone() for n, p in model.named_parameters() if "layer.1." in n}
+def top_layer_learns(folder: Path) -> MatchModel:
+    model = tiny_model(folder)
     for name, parameter in model.text.encoder.named_parameters():
         parameter.requires_grad = "layer.1." in name
-    settings = quick(masked_steps=60, masked_learning_rate=3e-3, head_learning_rate=1e-2, items_per_step=40)
+    return model
+
+
+def test_guessing_is_learned_and_only_what_may_learn_moves(tmp_path: Path) -> None:
+    model = top_layer_learns(tmp_path / "model")
+    resting = {n: p.clone() for n, p in model.named_parameters() if "layer.1." not in n}
+    learning = {n: p.clone() for n, p in model.named_parameters() if "layer.1." in n}
+    settings = quick(masked_steps=60, masked_learning_rate=3e-3, masked_head_learning_rate=1e-2, items_per_step=40)
     # A word that is hidden stands beside itself.
     repeated = [" ".join([colour] * 6) for colour in COLOURS] * 10
     losses = learn_words(model.text, repeated, settings, seed=1)
     assert np.mean(losses[-10:]) < 0.8 * np.mean(losses[:10])
+    slow = settings.model_copy(update={"masked_head_learning_rate": 1e-12})
+    assert losses[-1] < learn_words(top_layer_learns(tmp_path / "slow").text, repeated, slow, seed=1)[-1]
     found = dict(model.named_parameters())
     assert all(torch.equal(found[n], p) for n, p in resting.items())
     assert any(not torch.equal(p, before) for n, p in found.items() if (before := learning.get(n)) is not None)
