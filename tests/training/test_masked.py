@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from recsynth.errors import ModelError
-from recsynth.training.checkpoints import Checkpoints
 from recsynth.model.towers import MatchModel
+from recsynth.training.checkpoints import Checkpoints
 from recsynth.training.masked import NOT_GUESSED, learn_words, masked
 from tests.model.tiny import COLOURS, tiny_model
 from tests.training.planted import quick, text_of, trainer
