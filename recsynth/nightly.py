@@ -91,6 +91,7 @@ def tidy_lake(ledger: Ledger, night: Night, stages: Sequence[Stage] = STAGES) ->
     expired = expire(ledger, night)
     tidied = tidy(ledger, night.settings.retention, stages)
     tidied.expired = expired
+    ledger.follow()
     ledger.end(replace(night, run_id=f"{RUN_PREFIX}{night.run_id}"))
     for line in str(tidied).splitlines():
         log.info("tidied: %s", line)

@@ -74,7 +74,11 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
                       "published_at": START + timedelta(days=number)})  # fmt: skip
     store.write(ITEM_EMBEDDINGS, table(spark, ITEM_EMBEDDINGS, vectors), NIGHTS[-1])
     store.write(LANDED_FILES, table(spark, LANDED_FILES, [row(LANDED_FILES)]), NIGHTS[-1])
+    # A night that was not published has changed one of its tables since.
+    runs.append(row(STAGE_RUNS, run_id="r6", run_date=date(2024, 3, 6), stage="synthesise", status="complete",
+                    started_at=START + timedelta(days=9), versions_written={SYNTHETIC_HISTORIES.name: 5}))  # fmt: skip
     store.write(STAGE_RUNS, table(spark, STAGE_RUNS, runs), NIGHTS[-1])
+    shown[-1]["versions"] = {t.name: store.version(t) for t in (HISTORIES, METRICS, SYNTHETIC_HISTORIES)}
     store.write(PUBLISHED, table(spark, PUBLISHED, shown), NIGHTS[-1])
     return path
 
@@ -102,6 +106,11 @@ def two(spark: SparkSession, lake: Path, tmp_path_factory: pytest.TempPathFactor
 
 def nights(ledger: Ledger, of: Table) -> list[int]:
     return sorted(r.run_date.day for r in ledger.store.read(of).select(RUN_DATE).distinct().collect())
+
+
+def versions(ledger: Ledger) -> dict[str, int]:
+    newest = ledger.store.read(PUBLISHED).orderBy(RUN_DATE).collect()[-1]
+    return dict(newest.versions)
 
 
 def folders(ledger: Ledger) -> set[str]:
@@ -201,7 +210,13 @@ def test_it_is_due_after_so_many_published_nights(ledger: Ledger, tmp_path: Path
     assert not is_due(ledger, RetentionSettings(every=0))
     settings = Settings.model_validate({"paths": {"lake": ledger.store.lake}, "retention": {"nights": 2}})
     at = Night("now", NIGHTS[4], START + timedelta(days=3.5), settings)
+    told = versions(ledger)
     assert tidy_lake(ledger, at).cut == NIGHTS[3]
+    # Readers of the newest night follow what tidying changed, but for what is another night's by now.
+    changed = ledger.store.version(HISTORIES)
+    assert changed > told[HISTORIES.name]
+    assert versions(ledger) == told | {HISTORIES.name: changed}
+    assert ledger.store.version(SYNTHETIC_HISTORIES) > told[SYNTHETIC_HISTORIES.name]
     # Two nights were published since.
     assert is_due(ledger, RetentionSettings(every=2))
     assert not is_due(ledger, RetentionSettings(every=3))
