@@ -8,7 +8,7 @@ which name nobody, and the history of a customer as of the cut-off that training
 those learned from. Three scores: how likely the model finds each half of the history's items after the other half; how
 much likelier than the encoder as it came finds them; how near the history's items stand to each other in the lists. An
 AUC of 0.5 tells nothing. Items that one half alone has seen are left out, so that it is the people who are told apart.
-Exit code 0 only where the worst score's mean over the seeds is not above what was reached.
+Exit code 0 only where the worst score's mean over the seeds is not above what is asked for.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ from recsynth.training.shards import Batch, Texts, read_texts, sampled_positives
 from recsynth.training.train import write_shards
 from tests.benchmarks.model import needed
 
-# What is asked for, and what was reached with a little above it, for another machine.
-ASKED, ALLOWED = 0.55, 0.61
+ALLOWED = 0.55
 SEEDS = (20111015, 1, 2)
 LEARNED, OTHERS = "learned", "others"
 KNOWN = {WINDOW_HISTORIES.name, WINDOW_LABELS.name, ITEM_TEXT.name}
@@ -68,7 +67,7 @@ def main() -> int:
     worst = found.drop(columns="customers").max(axis=1).mean()
     print(f"\n## {options.as_of}, {platform.machine()}: AUC of who was learned from, a seed each\n")
     print(found.to_string(float_format="%.3f"))
-    print(f"worst of each seed, mean {worst:.3f}; at most {ASKED} is asked for")
+    print(f"worst of each seed, mean {worst:.3f}; at most {ALLOWED} is asked for")
     if worst > ALLOWED:
         print(f"MISSED expected at most {ALLOWED}, found {worst:.3f}")
     return int(worst > ALLOWED)
