@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import permutations
@@ -108,16 +108,15 @@ class Ledger:
         """Take a date back before its tables change, so that nobody reads half of it."""
         self.store.delete(PUBLISHED, f"run_date = '{as_of}'")
 
-    def follow(self) -> None:
+    def follow(self, before: Mapping[str, int]) -> None:
         """Send readers of the newest night to its tables as tidying left them: the versions before leave the disk.
 
-        A table that a stage has written since is of another night by now: there they stay where they are.
+        before: the versions that tidying found. A table that the night was not sent to in that version is another
+        night's by then, of one that was rolled back, say: there its readers stay where they are.
         """
+        latest = self.store.versions()
         for night in self.store.read(PUBLISHED).orderBy(F.col("run_date").desc()).take(1):
-            since = self.store.read(STAGE_RUNS).where(F.col("started_at") > F.lit(night.published_at))
-            written = since.select(F.explode(F.map_keys("versions_written"))).distinct().collect()  # a row a table
-            latest = {n: v for n, v in self.store.versions().items() if n not in {r[0] for r in written}}
-            now = {n: max(v, latest.get(n, v)) for n, v in night.versions.items()}
+            now = {n: latest[n] if v == before.get(n) else v for n, v in night.versions.items()}
             if now != night.versions:
                 row = (night.run_date, night.run_id, now, night.published_at)
                 self.store.write(PUBLISHED, self.spark.createDataFrame([row], PUBLISHED.schema), night.run_date)

@@ -88,10 +88,11 @@ def run_night(
 def tidy_lake(ledger: Ledger, night: Night, stages: Sequence[Stage] = STAGES) -> Tidied:
     """Tidy the lake and write that it was done."""
     log.info("tidying the lake")
+    before = ledger.store.versions()
     expired = expire(ledger, night)
     tidied = tidy(ledger, night.settings.retention, stages)
     tidied.expired = expired
-    ledger.follow()
+    ledger.follow(before)
     ledger.end(replace(night, run_id=f"{RUN_PREFIX}{night.run_id}"))
     for line in str(tidied).splitlines():
         log.info("tidied: %s", line)
