@@ -17,7 +17,7 @@ POINTS = 2_000
 GAN, REAL = "gan", "real"
 ORDER = (GAN, "gaussian", "independent", "resampled", "shuffled")
 WRITERS = WRITER, _ = ("writer", "writer_shuffled")
-WAYS = ("typos", "missing", "back_translation")
+WAYS = ("typos", "missing", "synonyms", "infill", "paraphrase", "back_translation")
 SHOWN = 12
 
 

@@ -105,11 +105,31 @@ class AugmentSettings(Section):
     """Items in other words, for training that must bear typing errors and poor records."""
 
     enabled: bool = Field(False, description="Write items in other words, and learn from those that pass.")
-    ways: list[Literal["typos", "missing"]] = Field(
-        ["typos", "missing"], description="Noise: words mistyped; sentences (of a single one, words) left out."
+    ways: list[Literal["typos", "missing", "synonyms"]] = Field(
+        ["typos", "missing"],
+        description="Words mistyped; sentences (of a single one, words) left out; words of the catalogue that the "
+        "pretrained language model finds alike. Models of folders (below) bring further ways.",
     )
     typo_share: float = Field(0.2, gt=0, le=1, description="Chance of a word of three letters or more to be mistyped.")
     missing_share: float = Field(0.3, gt=0, lt=1, description="Chance of a sentence but the first to be left out.")
+    synonym_share: float = Field(0.3, gt=0, le=1, description="Chance of a word that has synonyms to be said by one.")
+    synonym_likeness: float = Field(
+        0.65, gt=0, lt=1, description="Cosine of two words' vectors from which one may stand for the other."
+    )
+    max_words: int = Field(5_000, ge=2, description="Words of the catalogue among which synonyms are, the commonest.")
+    guesser: str = Field(
+        "",
+        description="Folder of a masked-language model (safetensors, such as BERT) that fills hidden words anew "
+        "(infill); empty: none.",
+    )
+    infill_share: float = Field(0.15, gt=0, le=1, description="Chance of a word to be hidden and guessed.")
+    infill_top_p: float = Field(
+        0.5, gt=0, le=1, description="A guess is drawn from the likeliest words that together have this share."
+    )
+    paraphraser: str = Field(
+        "",
+        description="Folder of a T5 or GPT model (safetensors) that is asked for a paraphrase; empty: none.",
+    )
     there: str = Field(
         "",
         description="Folder of a model (safetensors, such as Marian's) that translates into another language, for "

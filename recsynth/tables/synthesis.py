@@ -57,8 +57,9 @@ WRITTEN_TEXTS = Table(
         column(
             "kind",
             "string",
-            "`query`: what one might search for; the item in other words: `typos`, `missing`, `back_translation`",
-            "kind in ('query', 'typos', 'missing', 'back_translation')",
+            "`query`: what one might search for; the item in other words: `typos`, `missing`, `synonyms`, `infill`, "
+            "`paraphrase`, `back_translation`",
+            "kind in ('query', 'typos', 'missing', 'synonyms', 'infill', 'paraphrase', 'back_translation')",
         ),
         column("source_id", "string", "the item that it was written of"),
         column("content_hash", "string", "of the item's text as it was then"),
@@ -114,7 +115,7 @@ AUGMENTED_TEXTS = Table(
     key=("item_id", "generator", "text"),
     columns=(
         column("item_id", "string", "the item"),
-        column("generator", "string", "the way: `typos`, `missing`, `back_translation`"),
+        column("generator", "string", "the way: a `kind` of synthesis.written_texts but `query`"),
         *(
             c
             for c in WRITTEN_TEXTS.columns

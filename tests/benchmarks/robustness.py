@@ -12,6 +12,7 @@ words are those of `[synthesis.augment]`, with their gate's verdict; a training 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import platform
 import shutil
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from pyarrow.dataset import dataset
 
 from recsynth.synthesis.noise import NOISE
 from recsynth.training.loop import Trainer
@@ -46,12 +48,16 @@ def main() -> int:
     parser.add_argument(
         "--way", default="two layers at 5e-5", choices=METHODS, help="way of tests/benchmarks/methods.py"
     )
+    parser.add_argument("--ways", nargs="*", default=[], help="ways of [synthesis.augment] in place of its own")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("py4j").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shards"
-        write(options.data, options.as_of, folder, ["synthesis.augment.enabled=true", "synthesis.tables.enabled=false"])
+        changes = ["synthesis.augment.enabled=true", "synthesis.tables.enabled=false"]
+        changes += [f"synthesis.augment.ways={json.dumps(options.ways)}"] * bool(options.ways)
+        write(options.data, options.as_of, folder, changes)
+        print(_written(folder))
         inputs = poor(folder)
         rows = [
             {"seed": seed, "learned from": learned, "input": name, **found}
@@ -73,6 +79,19 @@ def poor(folder: Path) -> dict[str, Judged]:
         rng = np.random.default_rng(0)
         found[name] = replace(whole, texts=[NOISE[name](text, rng, share) for text in whole.texts])
     return found | {"blind": read_judged(folder, BLIND)}
+
+
+def _written(folder: Path) -> str:
+    """What was written in each way: the gate's figures, and a few examples."""
+    report, texts, items = (
+        dataset(str(folder / "lake" / name), format="parquet", partitioning=None).to_table().to_pandas()
+        for name in ("synthesis/synthesis_report", "synthesis/augmented_texts", "gold/item_text")
+    )
+    judged = report[report["generator"].isin(texts["generator"]) & report["metric"].isin(["label_kept", "changed"])]
+    figures = judged.pivot(index="generator", columns="metric", values="value").round(3)
+    named = texts.merge(items[["item_id", "text"]].rename(columns={"text": "own"}), on="item_id")
+    shown = named.groupby("generator").sample(8, random_state=0)[["generator", "own", "text"]]
+    return f"{figures.to_string()}\n{shown.to_string(index=False)}"
 
 
 def _without(folder: Path) -> Path:

@@ -19,6 +19,7 @@ from recsynth.synthesis.gate import gate
 from recsynth.synthesis.queries import PROMPT, free_words
 from recsynth.synthesis.searches import known_searches, led
 from recsynth.synthesis.text_gate import kept_texts
+from recsynth.synthesis.variants import paraphrase_prompt
 from recsynth.synthesis.write_texts import write_texts
 from recsynth.tables.gold import (
     HISTORIES,
@@ -31,6 +32,7 @@ from recsynth.tables.gold import (
 from recsynth.tables.synthesis import SYNTHETIC_HISTORIES, WRITTEN_TEXTS
 from tests.contract_suite import BY_NAME, Inputs, assert_same, check_contracts, run, shuffled
 from tests.model.test_text_generator import taught
+from tests.model.test_word_guesser import colourful
 from tests.model.tiny import COLOURS, write_encoder
 from tests.rows import night, table
 
@@ -279,6 +281,25 @@ def test_what_no_longer_finds_itself_is_neither_kept_nor_learned_from(
     report = out["synthesis_report"].toPandas().set_index(["generator", "metric"])
     assert not report.loc[("typos", "label_kept"), "passed"]
     assert {r.generator for r in out["augmented_texts"].collect()} == {"missing"}
+
+
+def test_synonyms_and_models_of_folders_write_in_other_words(inputs: Inputs, tmp_path: Path) -> None:
+    item = inputs["item_text"].where("item_id in ('i01', 'i02', 'i03')")
+    said = taught(tmp_path / "gpt", "azure thing1", paraphrase_prompt("thing1 blue"))
+    other = {"enabled": True, "ways": ["synonyms"], "synonym_likeness": 1e-6, "synonym_share": 1.0, "each": 3,
+             "paraphraser": str(said), "guesser": str(colourful(tmp_path / "bert")), "infill_share": 1.0}  # fmt: skip
+    out = write({**inputs, "item_text": item}, at(tmp_path / "lake", augment=other, enabled=False)).collect()
+    texts = {way: {r.text for r in out if r.kind == way and r.source_id == "i01"} for way in {r.kind for r in out}}
+    assert set(texts) == {"synonyms", "infill", "paraphrase"}
+    assert "azure thing1" in texts["paraphrase"]
+    # To an encoder of random weights every word is like every other.
+    assert texts["synonyms"] <= {f"thing1 {c}" for c in COLOURS}
+    assert {t.split()[0] for t in texts["infill"]} == {"thing1"}
+    assert {r.model_version for r in out if r.kind == "infill"} == {f"generator-{tmp_path / 'bert'}-1.0-0.5"}
+    for name in ("guesser", "paraphraser"):
+        wrong = at(tmp_path / "lake", augment=other | {name: str(tmp_path / "none")}, enabled=False)
+        with pytest.raises(ModelError, match=rf"synthesis\.augment\.{name} .*found no such folder"):
+            write({**inputs, "item_text": item}, wrong)
 
 
 def test_texts_go_abroad_and_come_back(inputs: Inputs, tmp_path: Path) -> None:
