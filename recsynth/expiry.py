@@ -53,7 +53,7 @@ def expire(ledger: Ledger, night: Night) -> dict[str, int]:
     Changes bronze.rows, silver.quarantine, silver.events, silver.reviews, silver.tickets and silver.posts, and writes
     ops.expired, by which the account of every row still adds up. All or nothing: a failure leaves every table as it
     was, and so does a kill, once the next run begins. Their files leave the disk with the versions that have them.
-    The catalogue and policies are of nobody, and stay.
+    The catalogue, policies and promotions are of nobody, and stay.
     """
     store, run = ledger.store, replace(night, run_id=f"{RUN_PREFIX}{night.run_id}")
     parts = [*_of_people(store, night), *_as_landed(store, night)]

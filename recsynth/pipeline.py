@@ -49,7 +49,9 @@ from recsynth.synthesis.synthesise_texts import synthesise_texts
 from recsynth.synthesis.write_texts import write_texts
 from recsynth.training.train import train
 
-ALL_TIME = frozenset({"silver.events", "silver.item_records", "silver.tickets", "silver.policies", "silver.posts"})
+ALL_TIME = frozenset({
+    "silver.events", "silver.item_records", "silver.tickets", "silver.policies", "silver.posts", "silver.promotions",
+})  # fmt: skip
 ALL_NIGHTS = frozenset({"model.models"})
 ALL_CLASSIFIERS = frozenset({"model.classifiers"})
 
@@ -72,6 +74,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.tickets",
             "silver.policies",
             "silver.posts",
+            "silver.promotions",
         ),
         (
             "silver.events",
@@ -79,6 +82,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.tickets",
             "silver.policies",
             "silver.posts",
+            "silver.promotions",
             "silver.quarantine",
             "silver.cleaned_files",
         ),
@@ -94,6 +98,7 @@ STAGES: tuple[Stage, ...] = (
             "silver.tickets",
             "silver.policies",
             "silver.posts",
+            "silver.promotions",
             "silver.quarantine",
             "ops.erasures",
             "ops.expired",
@@ -196,7 +201,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),
     Stage(
         "demand_what_if",
-        ("silver.events", "silver.items", "output.demand_forecast"),
+        ("silver.events", "silver.items", "silver.promotions", "output.demand_forecast"),
         ("output.demand_what_if",),
         demand_what_if,
     ),
@@ -422,7 +427,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "judge_what_if",
-        ("silver.events", "output.demand_what_if"),
+        ("silver.events", "silver.promotions", "output.demand_what_if"),
         ("ops.metrics",),
         judge_what_if,
         sees_future=ALL_TIME,

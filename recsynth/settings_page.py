@@ -95,6 +95,10 @@ title = "Description"
   from `ts` on, so map it if an agent writes them later.
 - `kind = "policies"`: needs <policies>. All columns: <policies columns>. What the shop tells everybody; `seen_date` as
   for items.
+- `kind = "promotions"`: needs <promotions>. All columns: <promotions columns>. Which items are, were or will be on
+  promotion, both days included; `seen_date` as for items. A later row of the same promotion and item takes the place of
+  the earlier one, so days can be moved, and `is_cancelled = true` calls it off. A shop with such a source names all its
+  promotions in it: without one, a price far below the usual one counts as a promotion.
 - `kind = "posts"`: needs <posts>. All columns: <posts columns>. What people write in public, or a complaint; `text`
   may be null where `sentiment` (positive, neutral, negative) is told, so `sentiment = "'negative'"` makes complaints of
   all rows. `topic` and `sentiment` count as known from `labelled_at` on; without it, from `ts` on. A later row of the

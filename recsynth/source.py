@@ -22,6 +22,7 @@ TicketColumn = Literal[
     "ticket_id", "user_id", "ts", "question", "answer", "answered_at", "intent", "order_id", "item_id"
 ]  # fmt: skip
 PolicyColumn = Literal["policy_id", "seen_date", "title", "text"]
+PromotionColumn = Literal["promotion_id", "item_id", "first_day", "last_day", "is_cancelled", "seen_date"]
 PostColumn = Literal[
     "post_id", "user_id", "ts", "text", "topic", "sentiment", "labelled_at", "entity", "item_id"
 ]  # fmt: skip
@@ -34,9 +35,11 @@ LOCAL_FORMATS = ("csv", "jsonl", "parquet")
 REQUIRED = {
     "events": ("user_id", "item_id", "event_type", "ts"), "items": ("item_id", "title"),
     "tickets": ("ticket_id", "ts", "question"), "policies": ("policy_id", "text"), "posts": ("ts", "text"),
+    "promotions": ("promotion_id", "item_id", "first_day", "last_day"),
 }  # fmt: skip
 COLUMNS = {
-    "events": EventColumn, "items": ItemColumn, "tickets": TicketColumn, "policies": PolicyColumn, "posts": PostColumn
+    "events": EventColumn, "items": ItemColumn, "tickets": TicketColumn, "policies": PolicyColumn, "posts": PostColumn,
+    "promotions": PromotionColumn,
 }  # fmt: skip
 
 Policy = Literal["refuse", "evolve", "ignore", "quarantine"]
@@ -75,14 +78,16 @@ class SourceSettings(Section):
     """One kind of file or table that a shop delivers, and the mapping from its columns to ours."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="Name of the source; part of every row's origin.")
-    kind: Literal["events", "items", "tickets", "policies", "posts"] = Field(description="What a row of it is.")
+    kind: Literal["events", "items", "tickets", "policies", "posts", "promotions"] = Field(
+        description="What a row of it is."
+    )
     format: Literal["csv", "jsonl", "parquet", "delta", "table"] = Field(description="How it is stored.")
     path: str = Field(description="Glob below the landing folder; for delta a folder, for table a catalogue name.")
     delimiter: str = Field(",", min_length=1, description="Between the fields of a CSV line.")
     encoding: str = Field("UTF-8", description="Character set of CSV files.")
     time_zone: str = Field("UTC", description="IANA zone of times that carry no offset.")
     time_format: str = Field("", description="Spark datetime pattern of times; empty: ISO 8601.")
-    columns: dict[EventColumn | ItemColumn | TicketColumn | PolicyColumn | PostColumn, str] = Field(
+    columns: dict[EventColumn | ItemColumn | TicketColumn | PolicyColumn | PostColumn | PromotionColumn, str] = Field(
         description="Our column to a Spark SQL expression over theirs, all text."
     )
     item_columns: dict[ItemColumn, str] = Field(

@@ -19,7 +19,7 @@ from recsynth.tables import RUN_DATE, TABLES, Table
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.model import CLASSIFIERS, MODELS
 from recsynth.tables.ops import EXPIRED
-from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, TICKETS
+from recsynth.tables.silver import EVENTS, ITEM_RECORDS, POSTS, PROMOTIONS, TICKETS
 from recsynth.tables.synthesis import (
     SYNTHETIC_HISTORIES,
     SYNTHETIC_ITEMS,
@@ -51,7 +51,7 @@ KINDS = {
     ITEM: Kind(
         ITEM,
         "item_id",
-        (EVENTS, TICKETS, POSTS, ITEM_RECORDS),
+        (EVENTS, TICKETS, POSTS, ITEM_RECORDS, PROMOTIONS),
         (
             "items",
             "events",

@@ -31,7 +31,7 @@ from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USE
 from recsynth.tables.output import AD_COPY, DEMAND_FORECAST, FOUND_TOPICS, ITEM_LABELS
 from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
-from recsynth.tables.silver import POLICIES, POSTS, REVIEWS, TICKETS
+from recsynth.tables.silver import POLICIES, POSTS, PROMOTIONS, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.contract_suite import BY_NAME, Inputs, check_contracts
 from tests.gold.farms import farm, shop
@@ -139,6 +139,11 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "post_topics": table(spark, POST_TOPICS, []),
         "found_topics": table(spark, FOUND_TOPICS, []).withColumn("run_date", F.lit(AS_OF)),
+        "promotions": table(spark, PROMOTIONS, [
+            {"source": "s", "promotion_id": "p", "item_id": i, "first_day": AS_OF - timedelta(days=5), "copies": 1,
+             "last_day": AS_OF - timedelta(days=3), "is_cancelled": False, "seen_date": AS_OF - timedelta(days=n)}
+            for n, i in enumerate(["i0", "i1", "i1"], 6)
+        ]),
         "policies": table(spark, POLICIES, [
             {"source": "s", "policy_id": "returns", "text_hash": "h", "seen_date": AS_OF - timedelta(days=9),
              "title": "Returns", "text": "Anything can be returned within 30 days. Put it into its box.", "copies": 1}

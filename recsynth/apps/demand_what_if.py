@@ -16,11 +16,13 @@ from scipy.stats import norm
 from recsynth.apps.catalogue import latest_items
 from recsynth.apps.demand_series import ITEM, UNKNOWN, with_category
 from recsynth.apps.price_response import (
+    COLUMNS,
     ELASTICITY,
     NEUTRAL,
     PROMOTION,
     Cells,
     Response,
+    by_price,
     cells,
     chance_above,
     design,
@@ -33,6 +35,7 @@ from recsynth.apps.price_response import (
     spread,
     usual,
 )
+from recsynth.apps.promotions import promoted_days
 from recsynth.apps.settings import WhatIfSettings
 from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_WHAT_IF
@@ -41,49 +44,55 @@ CENTS = 100
 MOST_PRICES = 100
 """Prices of an item that are looked at, those seen most: where each customer has one of his own, none is the shop's."""
 _LOW, _HIGH = 0.1, 0.9
-_PARTS = ("stratum", "log_ratio", "lines", "exposure")
 _PRICED = ", ".join(
     ["item_id string, currency string, price double, usual_price double, price_days int"]
-    + [f"{part} array<double>" for part in _PARTS]
+    + [f"{part} array<double>" for part in COLUMNS]
 )
 
 
-def demand_what_if(events: DataFrame, items: DataFrame, demand_forecast: DataFrame, night: Night) -> DataFrame:
+def demand_what_if(
+    events: DataFrame, items: DataFrame, promotions: DataFrame, demand_forecast: DataFrame, night: Night
+) -> DataFrame:
     """Units of each item over the horizon at other prices, and whether more is earned; writes output.demand_what_if.
 
-    Reads silver.events, silver.items and output.demand_forecast. How orders respond is learned from items whose price
-    changed (see price_response): first for the shop, then for each category and each item, as far as its own days
-    say otherwise. Empty where no price ever changed: nothing is known then. Bounds: on the driver the cells of
-    max_items items, drawn by hash, and a row a day; in one task an item's days and prices.
+    Reads silver.events, silver.items, silver.promotions and output.demand_forecast. How orders respond is learned from
+    items whose price changed or that were promoted (see price_response): first for the shop, then for each category and
+    each item, as far as its own days say otherwise. Where the shop names its promotions, each price is told on
+    promotion and not; where it names none, a price tells whether it is one. Empty where no price ever changed: nothing
+    is known then. Bounds: on the driver the cells of max_items items, drawn by hash, and a row a day; in one task an
+    item's days and prices.
     """
     settings, spark = night.settings.apps.what_if, events.sparkSession
     if not (settings.enabled and night.settings.apps.demand.enabled):
         return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
     first = night.as_of - timedelta(days=settings.history_days)
-    found = with_category(priced(events, first, night.as_of, settings), latest_items(items, "category")).persist()
+    prices = priced(events, promotions, first, night.as_of, settings)
+    found = with_category(prices, latest_items(items, "category")).persist()
     learned = changed(found, settings, night)
     if not len(learned):
         return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
     weeks = demand_forecast.where(f"level = '{ITEM}' and grain = 'week'").groupBy(F.col("series_id").alias("item_id"))
     # Rounded: a sum of doubles hangs on the order of its rows.
     asked = weeks.agg(F.round(F.sum("expected"), 6).alias("asked"), F.sum("days").cast("int").alias("days"))
-    at_prices = found.join(asked, on="item_id", how="inner")
-    return at_prices.mapInPandas(
-        _at_other_prices(Beliefs.learned_from(learned, settings), settings), DEMAND_WHAT_IF.schema
-    )
+    tonight = promoted_days(promotions, night.as_of, night.as_of + timedelta(days=1))
+    is_on = F.col("promoted").isNotNull().alias("promotion_tonight")
+    known = found.join(asked, on="item_id", how="inner").join(tonight, on="item_id", how="left").select("*", is_on)
+    tell = _at_other_prices(Beliefs.learned_from(learned), settings, is_named=not promotions.isEmpty())
+    return known.drop("promoted").mapInPandas(tell, DEMAND_WHAT_IF.schema)
 
 
 def changed(found: DataFrame, settings: WhatIfSettings, night: Night) -> pd.DataFrame:
-    """Rows of `priced` whose price changed; bound: max_items, drawn by hash."""
+    """Rows of `priced` whose price changed, or that were promoted; bound: max_items, drawn by hash."""
     draw = F.xxhash64(F.lit(night.seed("what_if", "items")), "item_id")
     return found.where("size(lines) > 0").orderBy(draw, "item_id").limit(settings.max_items).toPandas()
 
 
-def priced(events: DataFrame, first: date, until: date, settings: WhatIfSettings) -> DataFrame:
+def priced(events: DataFrame, promotions: DataFrame, first: date, until: date, settings: WhatIfSettings) -> DataFrame:
     """Rows (item_id, currency, price, usual_price, price_days and the item's cells) of the days from first to until.
 
     The price of a day is the one that most of its events showed, of any event type but returns, in the currency of
-    most; orders are purchase lines. Bound: on the driver a row a day.
+    most; orders are purchase lines. On promotion are the days that the shop names, if it names any of any item. Bound:
+    on the driver a row a day.
     """
     in_days = (F.col("event_date") >= F.lit(first)) & (F.col("event_date") < F.lit(until))
     people = events.where(in_days).where("item_id is not null and not is_bot and not is_near_duplicate")
@@ -101,17 +110,19 @@ def priced(events: DataFrame, first: date, until: date, settings: WhatIfSettings
         exposure[row["day"]] = row["count"]
     listed = rows.where("seen > 0 or lines > 0").groupBy("item_id")
     of_items = listed.agg(F.collect_list(F.struct("day", "currency", "cents", "seen", "lines")).alias("days"))
-    return of_items.mapInPandas(_cells(exposure, settings), _PRICED)
+    with_days = of_items.join(promoted_days(promotions, first, until), on="item_id", how="left")
+    return with_days.mapInPandas(_cells(exposure, settings, not promotions.isEmpty()), _PRICED)
 
 
 def _cells(
-    exposure: np.ndarray, settings: WhatIfSettings
+    exposure: np.ndarray, settings: WhatIfSettings, is_named: bool
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     """The mapInPandas function from the days of an item to its price tonight and its cells."""
 
-    def of(item_id: str, days: list[dict[str, Any]]) -> tuple[Any, ...] | None:
+    def of(item_id: str, days: list[dict[str, Any]], promoted: list[int] | None) -> tuple[Any, ...] | None:
         rows = np.array([(r["day"], r["cents"] or 0, r["seen"], r["lines"]) for r in days])
         lines = np.bincount(rows[:, 0], rows[:, 3], len(exposure))
+        on = np.isin(np.arange(len(exposure)), [] if promoted is None else promoted)
         names, place = np.unique([r["currency"] for r in days], return_inverse=True)
         own = int(np.bincount(place, rows[:, 2]).argmax())
         day, cents, seen, _ = rows[(place == own) & (rows[:, 2] > 0)].T
@@ -128,16 +139,20 @@ def _cells(
         known = prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.
         price = known[-1] if len(known) else cents[day == day.max()].max()
-        made, unusual = cells(prices, lines, exposure, settings.period_days, settings.least_known)
-        parts = [getattr(made, part).astype(float).tolist() for part in _PARTS]
-        tonight = (price / CENTS, usual(prices[-settings.period_days :], price) / CENTS)
+        made, unusual = cells(
+            prices, lines, exposure, on if is_named else None,
+            settings.period_days, settings.least_known, settings.promotion_from,
+        )  # fmt: skip
+        parts = [getattr(made, part).astype(float).tolist() for part in COLUMNS]
+        lately = slice(-settings.period_days, None)
+        tonight = (price / CENTS, usual(prices[lately], on[lately], price) / CENTS)
         return (item_id, str(names[own]) or None, *tonight, unusual, *parts)
 
     names = [part.split()[0] for part in _PRICED.split(", ")]
 
     def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in batches:
-            rows = [of(*pair) for pair in zip(frame["item_id"], frame["days"], strict=True)]
+            rows = [of(*pair) for pair in zip(frame["item_id"], frame["days"], frame["promoted"], strict=True)]
             yield pd.DataFrame([row for row in rows if row is not None], columns=names)
 
     return function
@@ -147,7 +162,7 @@ def cells_of(frame: pd.DataFrame) -> list[Cells]:
     """The cells of each row of `priced`."""
     return [
         Cells(np.asarray(row[0], int), *(np.asarray(part, float) for part in row[1:]))
-        for row in zip(*(frame[part] for part in _PARTS), strict=True)
+        for row in zip(*(frame[part] for part in COLUMNS), strict=True)
     ]
 
 
@@ -161,47 +176,55 @@ class Beliefs:
     dispersion: float
 
     @classmethod
-    def learned_from(cls, frame: pd.DataFrame, settings: WhatIfSettings) -> Beliefs:
+    def learned_from(cls, frame: pd.DataFrame) -> Beliefs:
         """Beliefs of rows of `priced` with their category."""
         ordered = frame.sort_values("item_id")
-        parts, least = cells_of(ordered), settings.promotion_from
+        parts = cells_of(ordered)
         every = joined(parts)
         sizes = [len(p) for p in parts]
         names, place = np.unique(ordered["category"].to_numpy(str), return_inverse=True)
         category, item = np.repeat(place, sizes), np.repeat(np.arange(len(parts)), sizes)
-        crowded = dispersion(every, fit(every, NEUTRAL, least), least)
-        shop = fit(every, NEUTRAL, least, crowded)
-        between = shop.spread_by(spread(every, category, shop, least, crowded))
-        of = {n: fit(every.taken(category == k), between, least, crowded) for k, n in enumerate(names) if n != UNKNOWN}
-        return cls(shop, of, spread(every, item, shop, least, crowded), crowded)
+        crowded = dispersion(every, fit(every, NEUTRAL))
+        shop = fit(every, NEUTRAL, crowded)
+        between = shop.spread_by(spread(every, category, shop, crowded))
+        of = {n: fit(every.taken(category == k), between, crowded) for k, n in enumerate(names) if n != UNKNOWN}
+        return cls(shop, of, spread(every, item, shop, crowded), crowded)
 
-    def of(self, category: str, own: Cells, promotion_from: float) -> tuple[Response, str]:
+    def of(self, category: str, own: Cells) -> tuple[Response, str]:
         """What is believed of an item, and whose days taught it."""
         kind, taught = self.categories.get(category, self.shop), "category" if category in self.categories else "shop"
         if not len(own):
             return kind.spread_by(self.apart), taught
-        return fit(own, kind.spread_by(self.apart), promotion_from, self.dispersion), ITEM
+        return fit(own, kind.spread_by(self.apart), self.dispersion), ITEM
 
 
 def _at_other_prices(
-    beliefs: Beliefs, settings: WhatIfSettings
+    beliefs: Beliefs, settings: WhatIfSettings, is_named: bool
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """The mapInPandas function from items with what is asked for tonight to a row for each price."""
-    changes = np.array(sorted({0.0, *settings.price_changes}))
+    """The mapInPandas function from items with what is asked for tonight to a row for each price.
+
+    is_named: the shop names its promotions; then each price has a row on promotion and one that is not.
+    """
+    changes, named = np.array(sorted({0.0, *settings.price_changes})), np.zeros(0)
+    if is_named:
+        changes, named = np.repeat(changes, 2), np.tile([0.0, 1.0], len(changes))
     least = settings.promotion_from
 
     def told(frame: pd.DataFrame) -> pd.DataFrame:
         pairs = zip(frame["category"], cells_of(frame), strict=True)
-        responses, taught = zip(*(beliefs.of(category, own, least) for category, own in pairs), strict=True)
+        responses, taught = zip(*(beliefs.of(category, own) for category, own in pairs), strict=True)
         price, usual_price, asked = (frame[name].to_numpy(float)[:, None] for name in ("price", "usual_price", "asked"))
         prices = price * (1 + changes)
-        x = design(np.log(prices / usual_price), least)
-        # Against tonight's price: that is what the forecast presumes.
-        mean, variance = log_change(responses, x - design(np.log(price / usual_price), least))
+        ratio, ratio_tonight = np.log(prices / usual_price), np.log(price / usual_price)
+        on = np.broadcast_to(named, ratio.shape) if is_named else by_price(ratio, least)
+        on_tonight = frame[["promotion_tonight"]].to_numpy(float) if is_named else by_price(ratio_tonight, least)
+        # Against tonight: that is what the forecast presumes.
+        mean, variance = log_change(responses, design(ratio, on) - design(ratio_tonight, on_tonight))
         elasticity = np.array([[r.mean[ELASTICITY]] for r in responses])
         reach = norm.ppf(_HIGH) * np.array([[r.covariance[ELASTICITY, ELASTICITY] ** 0.5] for r in responses])
         columns = {
-            "price_change": changes, "is_promotion": x[:, :, PROMOTION] > 0, "price": prices.round(4),
+            "price_change": changes, "is_promotion": on > 0, "promotion_tonight": on_tonight > 0,
+            "price": prices.round(4),
             "usual_price": usual_price, "expected": asked * np.exp(mean),
             "low_80": asked * quantile(mean, variance, _LOW), "high_80": asked * quantile(mean, variance, _HIGH),
             "revenue": asked * np.exp(mean) * prices,

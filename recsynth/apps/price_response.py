@@ -1,18 +1,19 @@
 """How orders respond to a price: learned within each item from its days at other prices, drawn towards its kind.
 
 Plain arrays, tested without Spark. Orders of an item within a period are Poisson counts whose mean is the item's own
-level times what the whole shop sold on those days times exp(elasticity * log(price / usual) + promotion * [price is a
+level times what the whole shop sold on those days times exp(elasticity * log(price / usual) + promotion * [on
 promotion]): the regression of SCAN*PRO (Wittink, Addona, Hawkes and Porter, 1988), its counts Poisson so that days
 without an order count too (Santos Silva and Tenreyro, 2006). Given the orders of a period, its level drops out
 (conditional Poisson; Armstrong, Gasparrini and Tobias, 2014): neither an item's fame nor its rise and fall over the
-seasons is taken for an effect of its price. A sale of the whole shop, the units of an order, other items' sales that it
+seasons is taken for an effect of its price. What is on promotion the shop names, or a price far below the usual one
+tells. A sale of the whole shop, the units of an order, other items' sales that it
 takes, and orders that were only brought forward are not seen by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.stats import norm
@@ -53,12 +54,14 @@ UNMOVED = Response(np.zeros(2), np.zeros((2, 2)))
 
 @dataclass(frozen=True)
 class Cells:
-    """Orders by period and price: a row for each price that a period has seen; all arrays (rows,)."""
+    """Orders by period and price: a row for each price that a period has seen, on promotion or not; all (rows,)."""
 
     stratum: np.ndarray
     """Whole numbers from 0; rows of one item and period share one."""
     log_ratio: np.ndarray
     """Logarithm of the price over the period's usual one."""
+    is_promotion: np.ndarray
+    """1 where the item was on promotion, else 0."""
     lines: np.ndarray
     """Orders at that price."""
     exposure: np.ndarray
@@ -70,7 +73,10 @@ class Cells:
     def taken(self, rows: np.ndarray) -> Cells:
         """Some rows, their strata numbered anew."""
         stratum = np.unique(self.stratum[rows], return_inverse=True)[1]
-        return Cells(stratum, self.log_ratio[rows], self.lines[rows], self.exposure[rows])
+        return Cells(stratum, *(getattr(self, name)[rows] for name in COLUMNS[1:]))
+
+
+COLUMNS = tuple(field.name for field in fields(Cells))
 
 
 def offered(counts: np.ndarray, cents: np.ndarray, reach: int, least_seen: int) -> np.ndarray:
@@ -92,22 +98,31 @@ def offered(counts: np.ndarray, cents: np.ndarray, reach: int, least_seen: int) 
     return made
 
 
-def usual(prices: np.ndarray, otherwise: int) -> int:
-    """The price of most days (days,) whose price is known, of equals the greater one; `otherwise` where none is."""
-    found, count = np.unique(prices[prices > 0], return_counts=True)
-    return int(found[len(found) - 1 - count[::-1].argmax()]) if len(found) else otherwise
+def usual(prices: np.ndarray, promoted: np.ndarray, otherwise: int) -> int:
+    """The price of most days (days,) whose price is known, of equals the greater one; `otherwise` where none is.
+
+    Days that the shop itself names promotions, promoted (days,), tell it only where there are no others.
+    """
+    for days in (prices[(prices > 0) & ~promoted], prices[prices > 0]):
+        found, count = np.unique(days, return_counts=True)
+        if len(found):
+            return int(found[len(found) - 1 - count[::-1].argmax()])
+    return otherwise
 
 
 def cells(
-    prices: np.ndarray, lines: np.ndarray, exposure: np.ndarray, period_days: int, least_known: float
-) -> tuple[Cells, int]:
-    """Cells of one item's days, oldest first, and its days at another price than usual; periods end with the last day.
+    prices: np.ndarray, lines: np.ndarray, exposure: np.ndarray, promoted: np.ndarray | None,
+    period_days: int, least_known: float, promotion_from: float,
+) -> tuple[Cells, int]:  # fmt: skip
+    """Cells of one item's days, oldest first, and its days at another price than usual or on a named promotion.
 
-    prices, lines and exposure (days,): see `offered` and `Cells`. A period's usual price is that of most of its days,
-    of equals the greater one. A period counts where the price is known on a share `least_known` of the days on which
-    the shop sold anything, and where it saw more than one price.
+    prices, lines and exposure (days,): see `offered` and `Cells`. promoted (days,): days of promotions that the shop
+    names; None where it names none, then a price a share `promotion_from` below the usual one is a promotion. Periods
+    end with the last day. A period counts where the price is known on a share `least_known` of the days on which the
+    shop sold anything, and where it saw more than one price, or one on promotion and not.
     """
     rows, unusual = [], 0
+    named = np.zeros(len(prices), bool) if promoted is None else promoted
     is_open = exposure > 0
     began = int(np.argmax(prices > 0)) if prices.any() else len(prices)
     is_open[:began] = False
@@ -115,47 +130,50 @@ def cells(
     for number in range(int(period[0]) + 1 if len(prices) else 0):
         days = is_open & (period == number)
         known = days & (prices > 0)
-        middle = usual(prices[known], 0)
+        middle = usual(prices[known], named[known], 0)
         known &= (prices <= MOST_RATIO * middle) & (MOST_RATIO * prices >= middle)
-        found = np.unique(prices[known])
+        found = np.unique(np.stack([prices[known], named[known]], 1), axis=0)
         if len(found) < 2 or known.sum() < least_known * days.sum():
             continue
-        unusual += int((known & (prices != middle)).sum())
-        for price in found:
-            at = known & (prices == price)
-            rows.append((number, np.log(price / middle), lines[at].sum(), exposure[at].sum()))
-    columns = np.array(rows, float).reshape(-1, 4).T
+        unusual += int((known & ((prices != middle) | named)).sum())
+        for price, is_named in found:
+            at, ratio = known & (prices == price) & (named == is_named), np.log(price / middle)
+            on = by_price(ratio, promotion_from) if promoted is None else is_named
+            rows.append((number, ratio, on, lines[at].sum(), exposure[at].sum()))
+    columns = np.array(rows, float).reshape(-1, len(COLUMNS)).T
     return Cells(np.unique(columns[0], return_inverse=True)[1], *columns[1:]), unusual
 
 
 def joined(parts: Sequence[Cells]) -> Cells:
     """Cells of several items; no two share a stratum."""
     if not parts:
-        return Cells(np.zeros(0, int), *np.zeros((3, 0)))
+        return Cells(np.zeros(0, int), *np.zeros((len(COLUMNS) - 1, 0)))
     sizes = [int(p.stratum.max()) + 1 if len(p) else 0 for p in parts]
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(int)
     stratum = np.concatenate([p.stratum + first for p, first in zip(parts, firsts, strict=True)])
-    names = ("log_ratio", "lines", "exposure")
-    return Cells(stratum, *(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    return Cells(stratum, *(np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS[1:]))
 
 
-def design(log_ratio: np.ndarray, promotion_from: float) -> np.ndarray:
-    """What the regression reads (..., 2): the log ratio, and whether the price lies a share below the usual one.
+def by_price(log_ratio: np.ndarray, promotion_from: float) -> np.ndarray:
+    """Whether prices, as logarithms over the usual one, lie a share `promotion_from` below it or more: 1 or 0.
 
-    >>> design(np.log([1.0, 0.8]), 0.1).round(3)
-    array([[ 0.   ,  0.   ],
-           [-0.223,  1.   ]])
+    >>> by_price(np.log([1.0, 0.9, 0.8]), 0.1)
+    array([0., 1., 1.])
     """
-    is_promotion = log_ratio <= np.log1p(-promotion_from) + 1e-9
-    return np.stack([log_ratio, is_promotion.astype(float)], -1)
+    return np.asarray(log_ratio <= np.log1p(-promotion_from) + 1e-9, float)
 
 
-def fit(found: Cells, prior: Response, promotion_from: float, dispersion: float = 1.0) -> Response:
+def design(log_ratio: np.ndarray, is_promotion: np.ndarray) -> np.ndarray:
+    """What the regression reads (..., 2): the log ratio, and 1 on promotion, else 0; both broadcast."""
+    return np.stack(np.broadcast_arrays(log_ratio, is_promotion), -1)
+
+
+def fit(found: Cells, prior: Response, dispersion: float = 1.0) -> Response:
     """What is believed after the cells: Newton's steps to the mode, the normal distribution around it (Laplace).
 
     dispersion: variance over mean of the counts; orders that come in crowds weigh as fewer.
     """
-    x, precision = design(found.log_ratio, promotion_from), np.linalg.inv(prior.covariance)
+    x, precision = _read(found), np.linalg.inv(prior.covariance)
     mean = prior.mean
     for _ in range(_STEPS):
         expected, centred = _expected(found, x, mean)
@@ -171,9 +189,9 @@ def fit(found: Cells, prior: Response, promotion_from: float, dispersion: float 
     return Response(mean, np.linalg.inv((centred * expected[:, None]).T @ centred / dispersion + precision))
 
 
-def dispersion(found: Cells, response: Response, promotion_from: float) -> float:
+def dispersion(found: Cells, response: Response) -> float:
     """Pearson's estimate of variance over mean, at least 1: counts that vary less than by chance prove nothing more."""
-    expected = expected_orders(found, response, promotion_from)
+    expected = expected_orders(found, response)
     is_counted = expected > 0
     strata = len(np.unique(found.stratum[is_counted]))
     free = is_counted.sum() - strata - len(response.mean)
@@ -182,7 +200,7 @@ def dispersion(found: Cells, response: Response, promotion_from: float) -> float
     return max(float(((found.lines - expected)[is_counted] ** 2 / expected[is_counted]).sum() / free), 1.0)
 
 
-def spread(found: Cells, group: np.ndarray, response: Response, promotion_from: float, dispersion: float) -> float:
+def spread(found: Cells, group: np.ndarray, response: Response, dispersion: float) -> float:
     """Variance of elasticities between groups, of group (rows,) in whole numbers from 0.
 
     A group's own elasticity is one of Newton's steps from the common one; the variance beyond what their counts explain
@@ -190,7 +208,7 @@ def spread(found: Cells, group: np.ndarray, response: Response, promotion_from: 
     """
     from statsmodels.stats.meta_analysis import combine_effects
 
-    expected, centred = _expected(found, design(found.log_ratio, promotion_from), response.mean)
+    expected, centred = _expected(found, _read(found), response.mean)
     moved = centred[:, ELASTICITY]
     told = np.bincount(group, moved**2 * expected) / dispersion
     score = np.bincount(group, moved * (found.lines - expected)) / dispersion
@@ -203,14 +221,14 @@ def spread(found: Cells, group: np.ndarray, response: Response, promotion_from: 
     return float(max(found_apart, 0.0))
 
 
-def expected_orders(found: Cells, response: Response, promotion_from: float) -> np.ndarray:
+def expected_orders(found: Cells, response: Response) -> np.ndarray:
     """Orders of each cell (rows,) that the response expects, given the orders of its period."""
-    return _expected(found, design(found.log_ratio, promotion_from), response.mean)[0]
+    return _expected(found, _read(found), response.mean)[0]
 
 
-def gain(found: Cells, response: Response, promotion_from: float) -> float:
+def gain(found: Cells, response: Response) -> float:
     """Log-likelihood of the cells' orders, given each period's, beyond that of prices that change nothing."""
-    ours, none = (expected_orders(found, r, promotion_from) for r in (response, UNMOVED))
+    ours, none = (expected_orders(found, r) for r in (response, UNMOVED))
     ordered = found.lines > 0
     return float((found.lines[ordered] * np.log(ours[ordered] / none[ordered])).sum())
 
@@ -223,6 +241,10 @@ def quantile(mean: np.ndarray, variance: np.ndarray, level: float) -> np.ndarray
 def chance_above(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Chance that a normal quantity is above 0; a half where nothing is known to move."""
     return np.asarray(norm.cdf(mean / np.sqrt(np.maximum(variance, 1e-18))))
+
+
+def _read(found: Cells) -> np.ndarray:
+    return design(found.log_ratio, found.is_promotion)
 
 
 def _expected(found: Cells, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,10 @@ class WhatIfSettings(Section):
         description="Changes of tonight's price that are told of, as shares above -1 and at most 1; 0 is always one.",
     )
     promotion_from: float = Field(
-        0.1, gt=0, lt=1, description="Share below the usual price from which a price is a promotion."
+        0.1,
+        gt=0,
+        lt=1,
+        description="Share below the usual price from which a price is a promotion, where the shop names none.",
     )
     history_days: int = Field(364, ge=7, description="Days before the as-of date that are learned from.")
     period_days: int = Field(

@@ -48,12 +48,22 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
     a currency and a change, LINES items.
     """
     said = tables["demand_what_if"].withColumn("currency", F.coalesce("currency", F.lit("")))
-    items = said.where("price_change = 0").groupBy("currency").agg(F.count("*").alias("items"))
+    is_tonight = "price_change = 0 and is_promotion = promotion_tonight"
+    items = said.where(is_tonight).groupBy("currency").agg(F.count("*").alias("items"))
     currencies = items.orderBy(F.desc("items"), "currency").toPandas()
     if not len(currencies):
         return None
     said = said.where(F.col("currency") == currencies["currency"].iloc[0])
-    sums = said.groupBy("price_change").agg(F.sum("expected").alias("units"), F.sum("revenue").alias("revenue"))
+    # Of two rows of a price, on promotion and not, the one that leaves this as it is tonight.
+    same = F.struct(F.col("is_promotion") != F.col("promotion_tonight"), "is_promotion")
+    of_price = said.groupBy("item_id", "price_change").agg(
+        F.min_by(F.struct("expected", "revenue"), same).alias("told")
+    )
+    sums = (
+        of_price.select("price_change", "told.*")
+        .groupBy("price_change")
+        .agg(F.sum("expected").alias("units"), F.sum("revenue").alias("revenue"))
+    )
     by_change = sums.orderBy("price_change").toPandas()
     stays = by_change[by_change["price_change"] == 0]
     if not stays["revenue"].iloc[0]:
@@ -63,13 +73,13 @@ def _prices(tables: Mapping[str, DataFrame], judged: pd.DataFrame) -> dict[str, 
     )
     for name in ("units", "revenue"):
         drawn[name] = 100 * by_change[name] / stays[name].iloc[0]
-    now = said.where("price_change = 0").select(
+    now = said.where(is_tonight).select(
         "item_id", F.col("price").alias("price_now"), F.col("revenue").alias("revenue_now"),
         F.col("expected").alias("expected_now"),
     )  # fmt: skip
-    sure = said.where((F.col("price_change") != 0) & (F.col("chance_of_more_revenue") >= SURE))
+    sure = said.where(f"not ({is_tonight})").where(F.col("chance_of_more_revenue") >= SURE)
     more = sure.join(now, on="item_id").withColumn("more", F.col("revenue") - F.col("revenue_now")).where("more > 0")
-    of_item = Window.partitionBy("item_id").orderBy(F.desc("more"), "price_change")
+    of_item = Window.partitionBy("item_id").orderBy(F.desc("more"), "price_change", "is_promotion")
     best = more.withColumn("place", F.row_number().over(of_item)).where("place = 1")
     best = best.withColumnRenamed("item_id", "series_id").orderBy(F.desc("more"), "series_id").limit(LINES)
     return {

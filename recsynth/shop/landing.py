@@ -22,7 +22,7 @@ from recsynth.shop.questions import POLICIES
 from recsynth.shop.sessions import User
 from recsynth.shop.settings import ShopSettings
 from recsynth.shop.shelves import stock
-from recsynth.shop.truth import write_truth
+from recsynth.shop.truth import promotions, write_truth
 
 USERS_PER_TASK = 250
 LINES_PER_BATCH = 10_000
@@ -36,8 +36,8 @@ _COLUMNS = [("event_id", pa.string()), ("user_id", pa.string()), ("file_day", pa
 def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Path) -> None:
     """Write the files of a shop below `<landing>` and what was planted in them to `<landing>_truth/`.
 
-    `events/<day>/*.jsonl`, `tickets/<day>/*.jsonl`, `posts/<day>/*.jsonl`, `items/<day>.csv` (weekly) and
-    `policies/<day>.csv` (once).
+    `events/<day>/*.jsonl`, `tickets/<day>/*.jsonl`, `posts/<day>/*.jsonl`, `items/<day>.csv` and `promotions/<day>.csv`
+    (weekly) and `policies/<day>.csv` (once).
 
     The files are the same for the same seed whatever the number of partitions. They appear under their
     name once all are written. Raises InputError if the landing folder exists and is not empty.
@@ -56,6 +56,7 @@ def simulate(spark: SparkSession, settings: ShopSettings, seed: int, landing: Pa
         _write_lines(posted.withColumn("id", F.col("post_id")), settings, part / "posts")
         soiled_rows = _write_items(settings, seed, part / "items")
         _write_policies(settings, part / "policies")
+        _write_promotions(settings, seed, part / "promotions")
         write_truth(lines, asked, posted, soiled_rows, settings, seed, truth)
     finally:
         lines.unpersist()
@@ -116,6 +117,16 @@ def _write_policies(settings: ShopSettings, folder: Path) -> None:
     pd.DataFrame(rows, columns=["policy_id", "title", "text"]).to_csv(
         folder / f"{settings.date_of(0)}.csv", index=False
     )
+
+
+def _write_promotions(settings: ShopSettings, seed: int, folder: Path) -> None:
+    """A calendar each week: what is on promotion in it and in the next."""
+    folder.mkdir(parents=True)
+    planned = promotions(stock(settings, seed))
+    planned.insert(0, "promotion_id", "week of " + planned["first_day"].astype(str))
+    for day in range(0, settings.days, 7):
+        begins = planned["first_day"].isin([settings.date_of(day), settings.date_of(day + 7)])
+        planned[begins].to_csv(folder / f"{settings.date_of(day)}.csv", index=False)
 
 
 def _write_items(settings: ShopSettings, seed: int, folder: Path) -> pd.DataFrame:

@@ -12,13 +12,14 @@ from recsynth.tables.ops import METRICS
 
 def account(
     landed_files: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame, policies: DataFrame,
-    posts: DataFrame, quarantine: DataFrame, erasures: DataFrame, expired: DataFrame, night: Night,
+    posts: DataFrame, promotions: DataFrame, quarantine: DataFrame, erasures: DataFrame, expired: DataFrame,
+    night: Night,
 ) -> DataFrame:  # fmt: skip
     """Check landed = kept + duplicates + quarantined + erased + expired for each source; write the counts as metrics.
 
     Reads bronze.landed_files, silver.events, silver.item_records, silver.tickets, silver.policies,
-    silver.posts, silver.quarantine of all time, ops.erasures and ops.expired; writes ops.metrics. Raises
-    AccountingError naming source and counts; InputError if there are events but none before the as-of date.
+    silver.posts, silver.promotions, silver.quarantine of all time, ops.erasures and ops.expired; writes ops.metrics.
+    Raises AccountingError naming source and counts; InputError if there are events but none before the as-of date.
     """
     item_sources = [s.name for s in night.settings.sources if s.kind == "items"]
     parts = [
@@ -31,7 +32,7 @@ def account(
     ]
     # Records that rows of events told are counted with those rows.
     records = item_records.where(F.col("source").isin(*item_sources))
-    for kept in (events, records, tickets, policies, posts):
+    for kept in (events, records, tickets, policies, posts, promotions):
         parts += [kept.select("source", F.lit("kept"), F.lit(1)),
                   kept.select("source", F.lit("duplicates"), F.col("copies") - 1)]  # fmt: skip
     rows = parts[0]

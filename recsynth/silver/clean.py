@@ -1,4 +1,4 @@
-"""Clean: landed rows become typed events, item records, tickets, policies and posts, or are set aside with a reason."""
+"""Clean: landed rows become typed events, items, tickets, policies, posts and promotions, or are set aside and why."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from pyspark.sql import functions as F
 from recsynth.mapping import mapped, text, with_known_names
 from recsynth.silver.activity import with_activity
 from recsynth.silver.posts import merged_posts, post_rows
+from recsynth.silver.promotions import promotion_rows
 from recsynth.silver.records import item_rows, merged_records, sightings
 from recsynth.silver.rules import MALFORMED, typed_events
+from recsynth.silver.states import folded
 from recsynth.silver.tickets import merged_policies, merged_tickets, policy_rows, ticket_rows
 from recsynth.source import PATH, DriftSettings, SourceSettings
 from recsynth.stage import Frames, Night
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, QUARANTINE
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, PROMOTIONS, QUARANTINE
 
 
 def clean(
     rows: DataFrame, landed_files: DataFrame, column_changes: DataFrame, cleaned_files: DataFrame, events: DataFrame,
-    item_records: DataFrame, tickets: DataFrame, policies: DataFrame, posts: DataFrame, night: Night,
+    item_records: DataFrame, tickets: DataFrame, policies: DataFrame, posts: DataFrame, promotions: DataFrame,
+    night: Night,
 ) -> Frames:  # fmt: skip
     """Clean the files that are not cleaned yet; nothing where there is none.
 
     Reads bronze.rows, bronze.landed_files, bronze.column_changes and, to join the new rows to them,
-    silver.cleaned_files, silver.events, silver.item_records, silver.tickets, silver.policies and silver.posts of all
-    time; writes silver.events (days that were touched, whole), silver.item_records, silver.tickets, silver.policies,
-    silver.posts, silver.quarantine and silver.cleaned_files. Every landed row is counted in the `copies` of exactly
-    one row: of the table of its source's kind, or of quarantine.
+    silver.cleaned_files, silver.events, silver.item_records, silver.tickets, silver.policies, silver.posts and
+    silver.promotions of all time; writes silver.events (days that were touched, whole), silver.item_records,
+    silver.tickets, silver.policies, silver.posts, silver.promotions, silver.quarantine and silver.cleaned_files. Every
+    landed row is counted in the `copies` of exactly one row: of the table of its source's kind, or of quarantine.
     """
     files = landed_files.join(cleaned_files, on="file_id", how="left_anti")
     if files.isEmpty():
         return {}
     fresh = with_path(rows, files)
-    result, verdicts = cleaned(fresh, column_changes, events, item_records, tickets, policies, posts, night)
+    result, verdicts = cleaned(
+        fresh, column_changes, events, item_records, tickets, policies, posts, promotions, night
+    )  # fmt: skip
     return {**result, "quarantine": _quarantine(verdicts, files), "cleaned_files": _cleaned(verdicts, files)}
 
 
@@ -46,7 +51,7 @@ def with_path(rows: DataFrame, files: DataFrame) -> DataFrame:
 
 def cleaned(
     fresh: DataFrame, column_changes: DataFrame, events: DataFrame, item_records: DataFrame, tickets: DataFrame,
-    policies: DataFrame, posts: DataFrame, night: Night,
+    policies: DataFrame, posts: DataFrame, promotions: DataFrame, night: Night,
 ) -> tuple[dict[str, DataFrame], DataFrame]:  # fmt: skip
     """Rows of bronze that silver has not counted yet, joined to what it has.
 
@@ -58,7 +63,9 @@ def cleaned(
     typed = [(s, _typed(fresh.where(F.col("source") == s.name), s, refused, night)) for s in sources]
     event_rows = [(s, t) for s, t in typed if s.kind == "events"]
     item_sources = [t for s, t in typed if s.kind == "items"]
-    asked, told, posted = ([t for s, t in typed if s.kind == kind] for kind in ("tickets", "policies", "posts"))
+    asked, told, posted, promoted = (
+        [t for s, t in typed if s.kind == kind] for kind in ("tickets", "policies", "posts", "promotions")
+    )
     new_events = [_events(t.where("reason is null"), s, night) for s, t in event_rows]
     records = [sightings(t.where("reason is null"), night) for s, t in typed if s.kind == "items" or s.item_columns]
     verdicts = reduce(DataFrame.unionByName, [t.select("file_id", "source", "raw", "reason") for _, t in typed])
@@ -73,6 +80,8 @@ def cleaned(
         result["policies"] = merged_policies(_good(told), policies)
     if posted:
         result["posts"] = merged_posts(_good(posted), posts)
+    if promoted:
+        result["promotions"] = folded(_good(promoted), promotions, PROMOTIONS)
     return result, verdicts
 
 
@@ -94,7 +103,8 @@ def _typed(rows: DataFrame, source: SourceSettings, refused: DataFrame | None, n
     if source.kind == "events":
         typed = typed_events(columns, source, night.settings.silver)
     else:
-        kinds = {"items": item_rows, "tickets": ticket_rows, "policies": policy_rows, "posts": post_rows}
+        kinds = {"items": item_rows, "tickets": ticket_rows, "policies": policy_rows, "posts": post_rows,
+                 "promotions": promotion_rows}  # fmt: skip
         typed = kinds[source.kind](columns, source, night)
     if refused is not None:
         reason = F.when(F.col("reason") == MALFORMED, MALFORMED).otherwise(F.coalesce("refused", "reason"))

@@ -14,7 +14,7 @@ from recsynth.silver.clean import cleaned, with_path
 from recsynth.stage import Night
 from recsynth.store import Store
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, QUARANTINE, TICKETS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, PROMOTIONS, QUARANTINE, TICKETS
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,10 @@ class Replayed:
 def replay(ledger: Ledger, night: Night, source: str, reason: str = "") -> Replayed:
     """Clean the rows of a source that were set aside, for one reason or for any, on a lake that is held.
 
-    Changes silver.events, silver.item_records, silver.tickets, silver.policies and silver.posts by what is good
-    now, silver.quarantine and silver.cleaned_files by the same rows; nights that see them are done anew when they are
-    run again. All or nothing: a failure, or a kill, leaves every table as it was. Raises InputError for a source that
-    is not configured, AccountingError where bronze does not hold what was set aside.
+    Changes silver.events, silver.item_records, silver.tickets, silver.policies, silver.posts and silver.promotions by
+    what is good now, silver.quarantine and silver.cleaned_files by the same rows; nights that see them are done anew
+    when they are run again. All or nothing: a failure, or a kill, leaves every table as it was. Raises InputError for a
+    source that is not configured, AccountingError where bronze does not hold what was set aside.
     """
     names = [s.name for s in night.settings.sources]
     if source not in names:
@@ -62,7 +62,7 @@ def _replay(store: Store, night: Night, source: str, reason: str) -> Replayed:
     fresh = with_path(again, store.read(LANDED_FILES)).localCheckpoint()
     _check_counts(aside, fresh, source)
     log.info("cleaning %s rows of %s again", f"{fresh.count():,}", source)
-    kinds = (EVENTS, ITEM_RECORDS, TICKETS, POLICIES, POSTS)
+    kinds = (EVENTS, ITEM_RECORDS, TICKETS, POLICIES, POSTS, PROMOTIONS)
     before = {table.short: store.read(table) for table in kinds}
     result, verdicts = cleaned(fresh, store.read(COLUMN_CHANGES), **before, night=night)
     judged = verdicts.withColumn("row_hash", F.sha2("raw", 256)).localCheckpoint()

@@ -10,6 +10,16 @@ from pyspark.sql import functions as F
 from recsynth.tables.table import Table
 
 
+def folded(fresh: DataFrame, before: DataFrame, table: Table) -> DataFrame:
+    """Good rows of a table whose key holds all that they say, one a key, with the copies that silver counts already."""
+    key = list(table.key)
+    rest = [c for c in table.column_names if c not in (*key, "copies")]
+    new = fresh.groupBy(*key).agg(F.count("*").alias("fresh"), *(F.first(c).alias(c) for c in rest))
+    both = new.join(before.select(*key, "copies"), on=key, how="left")
+    total = F.col("fresh") + F.coalesce("copies", F.lit(0))
+    return both.withColumn("copies", total).select(*table.column_names)
+
+
 def latest_states(fresh: DataFrame, before: DataFrame, table: Table, order: Sequence[Column]) -> DataFrame:
     """Good rows and what silver has of the same keys, folded to one by the greatest `order`; `copies` add up.
 

@@ -8,13 +8,12 @@ from pyspark.sql import functions as F
 from recsynth.mapping import text
 from recsynth.silver.masking import masked
 from recsynth.silver.rules import common_rules, first_broken, is_outside, utc, with_every
-from recsynth.silver.states import latest_states
+from recsynth.silver.states import folded, latest_states
 from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import POLICIES, TICKETS
 
 TEXTS = ("ticket_id", "user_id", "question", "answer", "intent", "order_id", "item_id")
-POLICY_KEY = list(POLICIES.key)
 
 
 def ticket_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFrame:
@@ -63,9 +62,4 @@ def policy_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFr
 def merged_policies(fresh: DataFrame, policies: DataFrame) -> DataFrame:
     """Good rows folded to one per (source, policy, content, day), with the copies that silver already counts."""
     content = F.sha2(F.concat_ws("\n", F.coalesce("title", F.lit("")), "text"), 256)
-    folded = fresh.withColumn("text_hash", content).groupBy(*POLICY_KEY).agg(
-        F.first("title").alias("title"), F.first("text").alias("text"), F.count("*").alias("copies")
-    )  # fmt: skip
-    before = policies.select(*POLICY_KEY, F.col("copies").alias("before"))
-    total = F.col("copies") + F.coalesce("before", F.lit(0))
-    return folded.join(before, on=POLICY_KEY, how="left").withColumn("copies", total).select(*POLICIES.column_names)
+    return folded(fresh.withColumn("text_hash", content), policies, POLICIES)

@@ -198,21 +198,32 @@ DEMAND_FORECAST = Table(
 
 DEMAND_WHAT_IF = Table(
     name="output.demand_what_if",
-    grain="one row per (run_date, item_id, price_change), for items with a forecast and a price; none while no price "
-    "changes",
+    grain="one row per (run_date, item_id, price_change, is_promotion), for items with a forecast and a price; none "
+    "while no price changes",
     writer="demand_what_if",
-    key=("item_id", "price_change"),
+    key=("item_id", "price_change", "is_promotion"),
     columns=(
         column("item_id", "string", "see silver.items"),
         column(
             "price_change", "double", "share by which tonight's price would change; 0: it stays", "price_change > -1"
         ),
-        column("is_promotion", "boolean", "the price lies so far below the usual one that it counts as a promotion"),
+        column(
+            "is_promotion",
+            "boolean",
+            "on promotion: supposed both ways where the shop names its promotions (silver.promotions); where it names "
+            "none, the price lies so far below the usual one that it counts as one",
+        ),
+        column("promotion_tonight", "boolean", "the same of tonight's price on the as-of date"),
         column("currency", "string?", "ISO 4217; that of most events of the item"),
         column("price", "double", "unit price in `currency` that is supposed", "price > 0"),
         column("usual_price", "double", "what most of the last days showed", "usual_price > 0"),
         column("days", "int", "days from the as-of date on that the units are of: the horizon", "days >= 1"),
-        column("expected", "double", "units at that price; at 0 those of output.demand_forecast", "expected >= 0"),
+        column(
+            "expected",
+            "double",
+            "units at that price; as it stands tonight those of output.demand_forecast",
+            "expected >= 0",
+        ),
         column("low_80", "double", "mean units if the response is weaker or stronger, four times in five from here"),
         column("high_80", "double", "to here; how demand itself strays is told by output.demand_forecast"),
         column("revenue", "double", "price times expected, in `currency`", "revenue >= 0"),
@@ -234,7 +245,10 @@ DEMAND_WHAT_IF = Table(
             "learned_from in ('item', 'category', 'shop')",
         ),
         column(
-            "price_days", "int", "days at another price than the usual one that were learned from", "price_days >= 0"
+            "price_days",
+            "int",
+            "days at another price than the usual one, or on a named promotion, that were learned from",
+            "price_days >= 0",
         ),
     ),
 )

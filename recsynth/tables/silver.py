@@ -187,6 +187,26 @@ POLICIES = Table(
     ),
 )
 
+PROMOTIONS = Table(
+    name="silver.promotions",
+    grain="one row per (source, promotion, item, days, day): what the shop said that day of a promotion",
+    writer="clean",
+    key=("source", "promotion_id", "item_id", "first_day", "last_day", "is_cancelled", "seen_date"),
+    nightly=False,
+    write="merge",
+    time="seen_date",
+    columns=(
+        column("source", "string", "name of the [[sources]] entry"),
+        column("promotion_id", "string", "as the shop writes it"),
+        column("item_id", "string", "the item that is promoted"),
+        column("first_day", "date", "shop-local day on which it begins"),
+        column("last_day", "date", "shop-local day with which it ends", "last_day >= first_day"),
+        column("is_cancelled", "boolean", "it does not take place after all"),
+        column("seen_date", "date", "shop-local day on which the shop said so"),
+        column("copies", "bigint", "landed rows folded into this one", "copies >= 1"),
+    ),
+)
+
 POSTS = Table(
     name="silver.posts",
     grain="one row per (source, post): what somebody wrote in public, as its last landed row tells it",
@@ -215,4 +235,4 @@ POSTS = Table(
     ),
 )
 
-TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, TICKETS, POLICIES, POSTS, QUARANTINE, CLEANED_FILES)
+TABLES = (EVENTS, ITEM_RECORDS, ITEMS, REVIEWS, TICKETS, POLICIES, PROMOTIONS, POSTS, QUARANTINE, CLEANED_FILES)

@@ -19,7 +19,7 @@ from recsynth.apps.settings import WhatIfSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_FORECAST, DEMAND_WHAT_IF
-from recsynth.tables.silver import EVENTS, ITEMS
+from recsynth.tables.silver import EVENTS, ITEMS, PROMOTIONS
 from tests.rows import night, table
 
 AS_OF, DAYS, ITEMS_SOLD, ELASTICITY = date(2024, 6, 1), 112, 16, -3.0
@@ -68,10 +68,24 @@ def catalogue(spark: SparkSession) -> DataFrame:
     ])  # fmt: skip
 
 
-def told(spark: SparkSession, rows: list[dict[str, Any]], when: Night | None = None, *more: str) -> pd.DataFrame:
+def named(spark: SparkSession, *days: tuple[str, int, int], **fields: Any) -> DataFrame:
+    """A calendar: items with the first and the last day of a promotion, counted from the as-of date."""
+    return table(spark, PROMOTIONS, [
+        {"source": "s", "promotion_id": f"p{first}", "item_id": item, "first_day": AS_OF + timedelta(days=first),
+         "last_day": AS_OF + timedelta(days=last), "is_cancelled": False, "seen_date": AS_OF - timedelta(days=1),
+         "copies": 1, **fields}
+        for item, first, last in days
+    ])  # fmt: skip
+
+
+def told(
+    spark: SparkSession, rows: list[dict[str, Any]], when: Night | None = None, *more: str,
+    calendar: DataFrame | None = None,
+) -> pd.DataFrame:  # fmt: skip
     ids = [*(f"i{n:02d}" for n in range(ITEMS_SOLD)), *more]
-    found = demand_what_if(table(spark, EVENTS, rows), catalogue(spark), forecast(spark, ids), when or at())
-    return found.orderBy("item_id", "price_change").toPandas()
+    calendar = named(spark) if calendar is None else calendar
+    found = demand_what_if(table(spark, EVENTS, rows), catalogue(spark), calendar, forecast(spark, ids), when or at())
+    return found.orderBy("item_id", "price_change", "is_promotion").toPandas()
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +185,8 @@ def test_what_comes_later_bots_returns_other_currencies_and_the_layout_of_rows_c
     foreign = [sale("i03", -d, Decimal("11.0000"), 700, currency="EUR", event_type="view") for d in range(1, DAYS)]
     rows = [*past, *later, *robots, *returns, *foreign][::-1]
     asked = forecast(spark, [*ids, "steady", "seldom"])
-    found = demand_what_if(table(spark, EVENTS, rows).repartition(5, "event_id"), catalogue(spark), asked, at())
+    events = table(spark, EVENTS, rows).repartition(5, "event_id")
+    found = demand_what_if(events, catalogue(spark), named(spark), asked, at())
     pd.testing.assert_frame_equal(found.orderBy("item_id", "price_change").toPandas(), said)
 
 
@@ -189,8 +204,8 @@ def test_only_the_prices_that_are_seen_most_are_looked_at(monkeypatch: pytest.Mo
     days = [
         {"day": d, "currency": "GBP", "cents": 800 if d % 4 == 0 else 1000, "seen": 3, "lines": 1} for d in range(28)
     ]
-    frame = pd.DataFrame({"item_id": ["i"], "days": [days]})
-    read = demand_module._cells(np.ones(28), WhatIfSettings())
+    frame = pd.DataFrame({"item_id": ["i"], "days": [days], "promoted": [None]})
+    read = demand_module._cells(np.ones(28), WhatIfSettings(), is_named=False)
     (both,) = read(iter([frame]))
     assert (both["price_days"].tolist(), both["price"].tolist()) == ([7], [10.0])
     monkeypatch.setattr(demand_module, "MOST_PRICES", 1)
@@ -214,15 +229,48 @@ def test_settings_that_make_no_sense_are_refused() -> None:
             WhatIfSettings.model_validate(wrong)
 
 
+def test_named_promotions_are_told_apart_from_cheap_days(spark: SparkSession) -> None:
+    """On promotion twice as many are ordered, at the usual price; being cheap alone changes nothing."""
+    rng, rows, days = np.random.default_rng(3), [], []
+    for n in range(ITEMS_SOLD):
+        for day in range(-DAYS, 0):
+            week = (day // 7 + n) % 5
+            orders = int(rng.poisson(2.0 * (2.0 if week == 0 else 1.0)))
+            price = CUT if week == 2 else USUAL
+            rows += [sale(f"i{n:02d}", day, price, len(rows) + k) for k in range(orders)]
+            days += [(f"i{n:02d}", day, day + 6)] if week == 0 and day % 7 == 0 else []
+    tonight = [("i03", 0, 6), ("i04", 1, 7)]
+    calendar = named(spark, *days, *tonight).unionByName(named(spark, ("i05", 0, 6), is_cancelled=True))
+    found = told(spark, rows, at(price_changes=[-0.2]), calendar=calendar).set_index(["item_id", "price_change"])
+    assert len(found) == 4 * ITEMS_SOLD
+    assert found["is_promotion"].tolist() == [False, True] * (2 * ITEMS_SOLD)
+    assert set(found.index[found["promotion_tonight"]].get_level_values(0)) == {"i03"}
+    assert found["promotion_lift"].mean() == pytest.approx(2.0, rel=0.1)
+    assert found["elasticity"].mean() == pytest.approx(0.0, abs=0.6)
+    stays, promoted = found.loc[("i00", 0.0)].to_dict("records")
+    assert (stays["expected"], stays["revenue_change"]) == (56.0, 0.0)
+    assert promoted["expected"] == pytest.approx(56 * promoted["promotion_lift"])
+    assert promoted["revenue"] == pytest.approx(10 * promoted["expected"])
+    ended, on = found.loc[("i03", 0.0)].to_dict("records")
+    assert (on["expected"], on["low_80"]) == (56.0, 56.0)
+    assert ended["expected"] == pytest.approx(56 / ended["promotion_lift"])
+    # By the price alone, the weeks at 20 % less would be the promotions, and would change nothing.
+    unnamed = told(spark, rows, at(price_changes=[-0.2]))
+    assert len(unnamed) == 2 * ITEMS_SOLD
+    less = unnamed[unnamed["price_change"] == -0.2]
+    assert (less["expected"] / 56).mean() < 1.3
+
+
 def judged(spark: SparkSession, later: list[dict[str, Any]], **said: float) -> dict[tuple[str, str], Any]:
     fields = {
-        "price_change": 0.0, "is_promotion": False, "price": 10.0, "usual_price": 10.0, "days": HORIZON,
+        "price_change": 0.0, "is_promotion": False, "promotion_tonight": False, "price": 10.0, "usual_price": 10.0,
+        "days": HORIZON,
         "expected": 56.0, "low_80": 56.0, "high_80": 56.0, "revenue": 560.0, "revenue_change": 0.0,
         "chance_of_more_revenue": 0.5, "elasticity": ELASTICITY, "elasticity_low_80": -4.0, "elasticity_high_80": -2.0,
         "promotion_lift": 1.0, "learned_from": "item", "price_days": 9, **said,
     }  # fmt: skip
     rows = [{"item_id": f"i{n:02d}", **fields} for n in range(ITEMS_SOLD)]
-    found = judge_what_if(table(spark, EVENTS, later), table(spark, DEMAND_WHAT_IF, rows), at())
+    found = judge_what_if(table(spark, EVENTS, later), named(spark), table(spark, DEMAND_WHAT_IF, rows), at())
     return {(r.metric, r.model): r for r in found.collect()}
 
 
@@ -246,4 +294,4 @@ def test_the_judge_says_nothing_without_later_days_or_rows(spark: SparkSession, 
     assert judged(spark, past) == {}
     assert judged(spark, []) == {}
     later = table(spark, EVENTS, sales(range(0, HORIZON), seed=5))
-    assert judge_what_if(later, table(spark, DEMAND_WHAT_IF, []), at()).count() == 0
+    assert judge_what_if(later, named(spark), table(spark, DEMAND_WHAT_IF, []), at()).count() == 0

@@ -5,8 +5,8 @@
 
 Online Retail: the stages that it needs, from raw files, as of each date. The simulated shop, of so many users and with
 the promotions of its default: the same, and what a promotion multiplies orders by as the table says, beside what it did
-by the planted calendar: a regression on the true promotions of all days before the as-of date, which the night never
-sees.
+by the planted calendar: a regression on the true promotions of all days before the as-of date. `--unnamed`: the shop
+does not tell its calendar, and prices alone must tell what a promotion is.
 Exit code 0 only where no gain's 95 % interval lies below 0 and the told lift's 80 % interval holds the planted one.
 """
 
@@ -47,6 +47,7 @@ def main() -> int:
     parser.add_argument("--dates", nargs="*", default=DATES, help="as-of dates on Online Retail; none: leave it out")
     parser.add_argument("--users", type=int, default=10_000, help="customers of the simulated shop; 0: leave it out")
     parser.add_argument("--seeds", nargs="+", type=int, default=[20250101], help="seeds of the simulated shop")
+    parser.add_argument("--unnamed", action="store_true", help="the simulated shop tells no calendar of promotions")
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     print(f"{platform.machine()}, {os.cpu_count()} cores\n\nset | as of | measure | model | value | 95 % | items")
@@ -60,6 +61,9 @@ def main() -> int:
             folder = Path(scratch) / str(seed)
             places = [f"paths.landing={folder / 'landing'}", *_paths(folder)]
             settings = Settings.load("conf/default.toml", [*places, f"shop.users={options.users}", f"seed={seed}"])
+            if options.unnamed:
+                kept = [source for source in settings.sources if source.kind != "promotions"]
+                settings = settings.model_copy(update={"sources": kept})
             store, missed = _night(settings, SIMULATED, f"simulated shop, seed {seed}")
             faults += missed + _planted(store, settings, folder / "landing_truth")
     for fault in faults:
@@ -81,7 +85,9 @@ def _night(settings: Settings, day: date, name: str) -> tuple[Store, list[str]]:
         print(f"{name} | {day} | {row.metric} | {row.model} | {row.value:.4f} | {interval} | {row.count}", flush=True)
         if row.metric == "log_likelihood_gain" and row.high < 0:
             faults.append(f"{name} as of {day}: orders moved otherwise than told, {row.value:.4f} nats ({interval})")
-    said = store.read_night(DEMAND_WHAT_IF, day).where("price_change = 0").toPandas()
+    said = (
+        store.read_night(DEMAND_WHAT_IF, day).where("price_change = 0 and is_promotion = promotion_tonight").toPandas()
+    )
     seconds = {r.stage: r.seconds for r in store.read(STAGE_RUNS).collect()}
     taught = said["learned_from"].value_counts().to_dict()
     print(f"{name} | {day} | elasticity, median | told | {said['elasticity'].median():.3f} | | {taught}, "
@@ -93,9 +99,9 @@ def _planted(store: Store, settings: Settings, truth: Path) -> list[str]:
     """What a promotion does as it is told, over items with prices of their own, beside the planted calendar's."""
     off = settings.shop.promotion_discount
     said = store.read_night(DEMAND_WHAT_IF, SIMULATED).where("learned_from = 'item' and expected > 0").toPandas()
-    stays = said[said["price_change"] == 0].set_index("item_id")
-    stays = stays[~stays["is_promotion"].astype(bool)]
-    less = said[np.isclose(said["price_change"], -off)].set_index("item_id").reindex(stays.index)
+    is_on, is_on_tonight = (said[name].astype(bool) for name in ("is_promotion", "promotion_tonight"))
+    stays = said[(said["price_change"] == 0) & ~is_on & ~is_on_tonight].set_index("item_id")
+    less = said[np.isclose(said["price_change"], -off) & is_on].set_index("item_id").reindex(stays.index)
     weight = stays["expected"].to_numpy()
     told, low, high = (
         float(np.exp(np.average(np.log(less[name] / stays["expected"]), weights=weight)))
@@ -135,10 +141,9 @@ def _by_calendar(store: Store, settings: Settings, promotions: pd.DataFrame, amo
             at = [(period == number) & (on == flag) for flag in (False, True)]
             if all(exposure[mask].sum() > 0 for mask in at):
                 sums = (np.array([values[mask].sum() for mask in at]) for values in (row.to_numpy(), exposure))
-                parts.append(Cells(np.zeros(2, int), np.log([1.0, 1 - off]), *sums))
+                parts.append(Cells(np.zeros(2, int), np.log([1.0, 1 - off]), np.array([0.0, 1.0]), *sums))
     every = joined(parts)
-    crowded = dispersion(every, fit(every, NEUTRAL, what_if.promotion_from), what_if.promotion_from)
-    return fit(every, NEUTRAL, what_if.promotion_from, crowded)
+    return fit(every, NEUTRAL, dispersion(every, fit(every, NEUTRAL)))
 
 
 if __name__ == "__main__":

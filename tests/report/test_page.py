@@ -296,6 +296,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "item_id": item,
             "price_change": change,
             "is_promotion": change < 0,
+            "promotion_tonight": False,
             "currency": "JPY" if item == "y" else "GBP",
             "price": 50 * (1 + change),
             "usual_price": 50.0,

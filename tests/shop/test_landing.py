@@ -25,7 +25,7 @@ from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES, EXPIRED
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, TICKETS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, PROMOTIONS, TICKETS
 from tests.rows import night, table
 
 TINY = Path(__file__).parents[2] / "conf" / "tiny.toml"
@@ -50,8 +50,8 @@ def test_files_are_the_same_whatever_the_partitions(
     days = [f"2025-01-0{day}" for day in range(1, 10)]
     events = {f"events/{day}/0000{file}.jsonl" for day in days for file in (0, 1)}
     tickets = {name for name in first if name.startswith(("tickets/", "posts/"))}
-    files = {"items/2025-01-01.csv", "items/2025-01-08.csv", "policies/2025-01-01.csv"}
-    assert set(first) - tickets == events | files
+    weekly = {f"{kind}/2025-01-{day}.csv" for kind in ("items", "promotions") for day in ("01", "08")}
+    assert set(first) - tickets == events | weekly | {"policies/2025-01-01.csv"}
     assert tickets
 
 
@@ -78,16 +78,16 @@ class Found:
         made = night(date(2025, 3, 1), settings)
         bronze = {t.short: table(spark, t, []) for t in (LANDED_FILES, ROWS, COLUMN_CHANGES)}
         bronze = kept(land(**bronze, night=made))
-        kinds = (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES, POSTS)
+        kinds = (CLEANED_FILES, EVENTS, ITEM_RECORDS, TICKETS, POLICIES, POSTS, PROMOTIONS)
         silver = {t.short: table(spark, t, []) for t in kinds}
         silver = kept(clean(**bronze, **silver, night=made))
         spark.catalog.clearCache()
-        read = ("events", "item_records", "tickets", "policies", "posts", "quarantine")
+        read = ("events", "item_records", "tickets", "policies", "posts", "promotions", "quarantine")
         gone = [table(spark, t, []) for t in (ERASURES, EXPIRED)]
         metrics = account(bronze["landed_files"], *(silver[name] for name in read), *gone, night=made)
         self.counts = metrics.toPandas().pivot(index="segment", columns="metric", values="value")
         self.events, self.tickets = silver["events"].toPandas(), silver["tickets"].toPandas()
-        self.posts = silver["posts"].toPandas()
+        self.posts, self.promotions = (silver[name].toPandas() for name in ("posts", "promotions"))
         self.quarantine = silver["quarantine"].groupBy("source", "reason").agg(F.sum("copies").alias("n")).toPandas()
 
     def truth(self, name: str) -> pd.DataFrame:
@@ -217,7 +217,13 @@ def test_the_truth_names_tastes_searches_and_promotions(found: Found) -> None:
     sent = found.events[found.events["event_type"] == "search"]
     assert set(searches["event_id"]) == set(sent["event_id"])
     assert set(searches["target"]) <= set(items["item_id"])
-    assert set(found.truth("promotions")["item_id"]) <= set(items["item_id"])
+    planned, told = found.truth("promotions"), found.promotions
+    assert set(planned["item_id"]) <= set(items["item_id"])
+    days = ["item_id", "first_day", "last_day"]
+    assert set(told[days].itertuples(index=False)) == set(planned[days].itertuples(index=False))
+    # Every week but the first is announced a week ahead.
+    ahead = (pd.to_datetime(told["first_day"]) - pd.to_datetime(told["seen_date"])).dt.days
+    assert set(ahead) == {0, 7}
     batches = found.truth("bad_batches")
     assert set(batches["category"]) <= set(items["category"])
     assert (batches["first_day"] < batches["last_day"]).all()

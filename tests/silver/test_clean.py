@@ -18,7 +18,7 @@ from recsynth.silver.items import items
 from recsynth.silver.reviews import reviews
 from recsynth.tables.bronze import COLUMN_CHANGES, LANDED_FILES, ROWS
 from recsynth.tables.ops import ERASURES, EXPIRED
-from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, QUARANTINE, TICKETS
+from recsynth.tables.silver import CLEANED_FILES, EVENTS, ITEM_RECORDS, POLICIES, POSTS, PROMOTIONS, QUARANTINE, TICKETS
 from tests.rows import item_record, item_records, night, table
 from tests.sources import EVENTS as CLICKS
 from tests.sources import INVOICES, event, settings, write_csv, write_jsonl
@@ -50,7 +50,7 @@ class Lake:
     def __init__(self, spark: SparkSession, configured: Settings) -> None:
         self.night, self.spark = night(AS_OF, configured), spark
         declared = (LANDED_FILES, ROWS, COLUMN_CHANGES, CLEANED_FILES, EVENTS, ITEM_RECORDS, QUARANTINE, TICKETS,
-                    POLICIES, POSTS, ERASURES, EXPIRED)  # fmt: skip
+                    POLICIES, POSTS, PROMOTIONS, ERASURES, EXPIRED)  # fmt: skip
         self.tables: dict[str, DataFrame] = {t.short: table(spark, t, []) for t in declared}
 
     def run(self) -> dict[str, DataFrame]:
@@ -67,9 +67,11 @@ class Lake:
             "tickets",
             "policies",
             "posts",
+            "promotions",
         )
         found = dict(clean(**{n: self.tables[n] for n in reads}, night=self.night))
-        keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in (ITEM_RECORDS, TICKETS, POLICIES, POSTS)}
+        kinds = (ITEM_RECORDS, TICKETS, POLICIES, POSTS, PROMOTIONS)
+        keys = {"events": ["event_date"]} | {t.short: list(t.key) for t in kinds}
         for name, rows in found.items():
             kept = self.tables[name].join(rows, on=keys[name], how="left_anti") if name in keys else self.tables[name]
             self.tables[name] = kept.select(*rows.columns).union(rows).localCheckpoint()
@@ -77,8 +79,8 @@ class Lake:
         return found
 
     def account(self) -> dict[str, float]:
-        reads = ("landed_files", "events", "item_records", "tickets", "policies", "posts", "quarantine", "erasures",
-                 "expired")  # fmt: skip
+        reads = ("landed_files", "events", "item_records", "tickets", "policies", "posts", "promotions", "quarantine",
+                 "erasures", "expired")  # fmt: skip
         return {r.metric: r.value for r in account(**{n: self.tables[n] for n in reads}, night=self.night).collect()}
 
     def events(self) -> list[tuple[Any, ...]]:
