@@ -558,7 +558,7 @@ def test_demand_is_told_with_the_stock_that_covers_it_and_what_the_judge_found(p
 def test_other_prices_are_told_with_the_items_that_surely_earn_more_by_them(page: str) -> None:
     said = text(page)
     # The better of two sure prices; of the other item the one is not sure and the other earns less.
-    assert f"{SCRIPT} 50.00 40.00 100.0 234.0 234.0 241.0 +87 % 91 % its own prices" in said
+    assert f"{SCRIPT} 50.00 40.00, on promotion 100.0 234.0 234.0 241.0 +87 % 91 % its own prices" in said
     # A yen is no pound: the item that is priced in it is neither added up nor set beside the others.
     assert said.count("its own prices") == 1
     assert "Of items priced in GBP alone; 1 in other currencies stand in output.demand_what_if." in said
