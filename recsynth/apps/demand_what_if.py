@@ -135,7 +135,10 @@ def _cells(
         row, is_looked_at = of_price[price_of], of_price[price_of] >= 0
         counts = np.zeros((len(most), len(exposure)))
         np.add.at(counts, (row[is_looked_at], day[is_looked_at]), seen[is_looked_at])
-        prices = offered(counts, found[most], settings.reach_days, settings.least_seen)
+        # A day borrows its price of days near it, but not across the beginning or the end of a named promotion.
+        alike = (on, ~on) if is_named else (np.ones(len(on), bool),)
+        near = (offered(counts * days, found[most], settings.reach_days, settings.least_seen) * days for days in alike)
+        prices = np.sum(list(near), axis=0)
         known = prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.
         price = known[-1] if len(known) else cents[day == day.max()].max()
