@@ -135,9 +135,12 @@ def _cells(
         row, is_looked_at = of_price[price_of], of_price[price_of] >= 0
         counts = np.zeros((len(most), len(exposure)))
         np.add.at(counts, (row[is_looked_at], day[is_looked_at]), seen[is_looked_at])
-        # A day borrows its price of days near it, but not across the beginning or the end of a named promotion.
-        alike = (on, ~on) if is_named else (np.ones(len(on), bool),)
-        near = (offered(counts * days, found[most], settings.reach_days, settings.least_seen) * days for days in alike)
+        # A day borrows its price of days near it. Where promotions are named, not across the beginning or the end of
+        # one, but from further: days that nobody looked at are mostly not on promotion, and must not all be left out.
+        alike, reach = (
+            ((on, ~on), settings.period_days) if is_named else ((np.ones(len(on), bool),), settings.reach_days)
+        )
+        near = (offered(counts * days, found[most], reach, settings.least_seen) * days for days in alike)
         prices = np.sum(list(near), axis=0)
         known = prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.

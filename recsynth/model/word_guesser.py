@@ -25,8 +25,9 @@ class WordGuesser:
     def __init__(self, model: Any, tokenizer: PreTrainedTokenizerBase) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
-        tokens = [str(t) for t in tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))]
-        is_marked = any(t.startswith(_BEGINS) for t in tokens)
+        tokens = [t or "" for t in tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))]
+        # A mark is a letter too (Maltese): in a vocabulary that has no marks a token or two may begin with it.
+        is_marked = 10 * sum(t.startswith(_BEGINS) for t in tokens) > len(tokens)
         self.words: list[str] = [
             t.lstrip("".join(_BEGINS)) if not is_marked or t.startswith(_BEGINS) or _is_sign(t) else "" for t in tokens
         ]
