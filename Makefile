@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -26,7 +26,7 @@ lint: .venv/installed  ## style and types
 faults: .venv/installed  ## faults planted all along a night, for a release: hours; goes on where it was stopped
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-membership bench-robustness bench-labels bench-checks bench-poison  ## every measured figure
+bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks bench-poison  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
@@ -75,6 +75,9 @@ bench-aspects: .venv/installed  ## aspects of product reviews and what is though
 
 bench-robustness: .venv/installed  ## mistyped and missing texts, blind clicks; with items in other words and without
 	$(BIN)/python -m tests.benchmarks.robustness --data $(RECSYNTH_DATA)/online_retail $(ARGS)
+
+bench-translation: .venv/installed  ## back-translation by a pair of models taught here, on held-out sentences
+	$(BIN)/python -m tests.benchmarks.translation --data $(RECSYNTH_DATA) $(ARGS)
 
 bench-labels: .venv/installed  ## reviews, questions and opinions that nobody wrote, on real labelled sets
 	$(BIN)/python -m tests.benchmarks.labels --data $(RECSYNTH_DATA) $(ARGS)

@@ -101,7 +101,11 @@ def _planted(store: Store, settings: Settings, truth: Path) -> list[str]:
     said = store.read_night(DEMAND_WHAT_IF, SIMULATED).where("learned_from = 'item' and expected > 0").toPandas()
     is_on, is_on_tonight = (said[name].astype(bool) for name in ("is_promotion", "promotion_tonight"))
     stays = said[(said["price_change"] == 0) & ~is_on & ~is_on_tonight].set_index("item_id")
-    less = said[np.isclose(said["price_change"], -off) & is_on].set_index("item_id").reindex(stays.index)
+    # Where the calendar is told the row that is on promotion too, else the only one.
+    less = (
+        said[np.isclose(said["price_change"], -off)].sort_values("is_promotion").drop_duplicates("item_id", keep="last")
+    )
+    less = less.set_index("item_id").reindex(stays.index)
     weight = stays["expected"].to_numpy()
     told, low, high = (
         float(np.exp(np.average(np.log(less[name] / stays["expected"]), weights=weight)))

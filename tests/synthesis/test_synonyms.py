@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from recsynth.settings import Settings
@@ -19,6 +20,7 @@ def catalogue(spark: SparkSession, texts: list[str]) -> DataFrame:
     return spark.createDataFrame([(text,) for text in texts], "text string")
 
 
+@pytest.mark.slow
 def test_what_likeness_takes_for_the_same_the_catalogue_tells_apart(spark: SparkSession, tmp_path: Path) -> None:
     tonight = night(date(2024, 5, 1), Settings.model_validate({"paths": {"lake": str(tmp_path)}}))
     settings = tonight.settings.synthesis.augment
