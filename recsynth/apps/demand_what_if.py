@@ -140,8 +140,7 @@ def _cells(
         alike, reach = (
             ((on, ~on), settings.period_days) if is_named else ((np.ones(len(on), bool),), settings.reach_days)
         )
-        near = (offered(counts * days, found[most], reach, settings.least_seen) * days for days in alike)
-        prices = np.sum(list(near), axis=0)
+        prices = np.sum([offered(counts, found[most], days, reach, settings.least_seen) for days in alike], axis=0)
         known = prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.
         price = known[-1] if len(known) else cents[day == day.max()].max()

@@ -79,22 +79,25 @@ class Cells:
 COLUMNS = tuple(field.name for field in fields(Cells))
 
 
-def offered(counts: np.ndarray, cents: np.ndarray, reach: int, least_seen: int) -> np.ndarray:
-    """The price of each day (days,), 0 where it is not known.
+def offered(counts: np.ndarray, cents: np.ndarray, days: np.ndarray, reach: int, least_seen: int) -> np.ndarray:
+    """The price of each day (days,), 0 where it is not known and of days that are not asked about.
 
-    counts (prices, days): how often each of `cents` (prices,) was seen on each day. The price of a day is the one seen
-    most on it, at least `least_seen` times; where none is, within as few days of it as make one so, up to `reach`; of
-    equals the greater one. One line at a special price is no price of the shop's.
+    counts (prices, days): how often each of `cents` (prices,) was seen on each day; days (days,): which are asked about
+    and alone tell one another's. The price of a day is the one seen most on it, at least `least_seen` times; where none
+    is, within as few days of it as make one so, up to `reach`; of equals the greater one. One line at a special price is no price of the shop's.
     """
     made: np.ndarray = np.zeros(counts.shape[1], int)
-    if not len(cents):
+    shown = counts * days
+    if not len(cents) or shown.sum(1).max() < least_seen:
         return made
     order = np.argsort(-cents)
     for near in range(reach + 1):
-        total = np.pad(counts[order], ((0, 0), (near + 1, near))).cumsum(1)
+        total = np.pad(shown[order], ((0, 0), (near + 1, near))).cumsum(1)
         seen = total[:, 2 * near + 1 :] - total[:, : -2 * near - 1]
         found = np.where(seen.max(0) >= least_seen, cents[order][seen.argmax(0)], 0)
-        made = np.where(made > 0, made, found)
+        made = np.where((made > 0) | ~days, made, found)
+        if made[days].all():
+            break
     return made
 
 

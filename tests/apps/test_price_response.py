@@ -101,14 +101,18 @@ def test_a_response_that_holds_gains_on_orders_that_nothing_learned_from() -> No
 
 def test_the_price_of_a_day_is_what_most_saw_near_it() -> None:
     counts = np.array([[2.0, 0, 2, 0, 0, 0, 0, 0], [0.0, 0, 1, 0, 3, 0, 0, 0]])
-    found = offered(counts, np.array([100, 80]), reach=1, least_seen=2)
+    found = offered(counts, np.array([100, 80]), np.ones(8, bool), reach=1, least_seen=2)
     assert found.tolist() == [100, 100, 100, 80, 80, 80, 0, 0]
     # What the day itself has seen often enough counts before what its neighbours have.
-    own = offered(np.array([[5.0, 0, 5], [0.0, 2, 0]]), np.array([100, 80]), reach=1, least_seen=2)
+    own = offered(np.array([[5.0, 0, 5], [0.0, 2, 0]]), np.array([100, 80]), np.ones(3, bool), reach=1, least_seen=2)
     assert own.tolist() == [100, 80, 100]
-    tie = offered(np.array([[2.0], [2.0]]), np.array([80, 100]), reach=0, least_seen=2)
+    tie = offered(np.array([[2.0], [2.0]]), np.array([80, 100]), np.ones(1, bool), reach=0, least_seen=2)
     assert tie.tolist() == [100]
-    assert offered(np.zeros((0, 3)), np.zeros(0, int), 1, 1).tolist() == [0, 0, 0]
+    assert offered(np.zeros((0, 3)), np.zeros(0, int), np.ones(3, bool), 1, 1).tolist() == [0, 0, 0]
+    # What is not asked about lends nothing and is told nothing.
+    asked = np.array([True, False, True, True])
+    some = offered(np.array([[2.0, 0, 0, 0], [0.0, 5, 0, 0]]), np.array([100, 80]), asked, reach=3, least_seen=2)
+    assert some.tolist() == [100, 0, 100, 100]
 
 
 def test_cells_are_orders_at_each_price_of_a_period_that_saw_two() -> None:
