@@ -84,7 +84,8 @@ def offered(counts: np.ndarray, cents: np.ndarray, days: np.ndarray, reach: int,
 
     counts (prices, days): how often each of `cents` (prices,) was seen on each day; days (days,): which are asked about
     and alone tell one another's. The price of a day is the one seen most on it, at least `least_seen` times; where none
-    is, within as few days of it as make one so, up to `reach`; of equals the greater one. One line at a special price is no price of the shop's.
+    is, within as few days of it as make one so, up to `reach`; of equals the greater one. One line
+    at a special price is no price of the shop's.
     """
     made: np.ndarray = np.zeros(counts.shape[1], int)
     shown = counts * days
