@@ -46,15 +46,26 @@ class Generator:
 
     @torch.no_grad()
     def write(self, prompt: str, most: int, tokens: int, seed: int) -> list[str]:
-        """At most `most` distinct texts of at most `tokens` tokens, one line each; the same for the same seed."""
+        """At most `most` distinct texts of at most `tokens` tokens, one line each; the same for the same seed.
+
+        A model that counts places has only so many: it reads and writes no more than these, and nothing where a prompt
+        leaves it no place.
+        """
+        config = self.model.config
+        places = getattr(config, "max_position_embeddings", None) or 10**9
+        longest = min(places, self.tokenizer.model_max_length)
+        inputs = self.tokenizer(prompt, return_tensors="pt", truncation=True, max_length=longest).to(self.device)
+        start = 0 if config.is_encoder_decoder else inputs["input_ids"].shape[1]
+        # A decoder of its own begins with a mark.
+        tokens = min(tokens, places - (1 if config.is_encoder_decoder else start))
+        if tokens < 1:
+            return []
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed)
-            inputs = self.tokenizer(prompt, return_tensors="pt", truncation=True).to(self.device)
             out = self.model.generate(
                 input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True, top_p=0.9,
                 num_return_sequences=most, max_new_tokens=tokens, pad_token_id=self.tokenizer.pad_token_id,
             )  # fmt: skip
-        start = 0 if self.model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
         lines = [str(self.tokenizer.decode(row[start:], skip_special_tokens=True)).strip() for row in out]
         return sorted({" ".join(line.splitlines()[0].split()) for line in lines if line})
 

@@ -53,6 +53,14 @@ def test_a_model_of_a_folder_writes_the_same_for_the_same_seed(tmp_path: Path) -
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_a_model_reads_and_writes_no_more_than_it_has_places_for(tmp_path: Path) -> None:
+    model = read_generator(str(taught(tmp_path, SENTENCE, PROMPT)), "x")
+    places = model.model.config.n_positions
+    assert model.write(PROMPT, 2, 10 * places, seed=5)
+    assert model.write("mug " * (places - 2), 1, 50, seed=5) is not None
+    assert model.write("mug " * 2 * places, 1, 50, seed=5) == []
+
+
 def test_a_folder_without_safetensors_or_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"apps\.ads\.generator .*nowhere: expected .*found no such folder"):
         check_generator(str(tmp_path / "nowhere"), "apps.ads.generator")
