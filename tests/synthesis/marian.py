@@ -15,6 +15,8 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer
 from transformers.trainer_utils import set_seed
 
+from recsynth.model.precision import half_precision
+
 log = logging.getLogger(__name__)
 
 BATCH, RATE, WARMUP, LONGEST = 128, 1e-3, 100, 64
@@ -65,7 +67,7 @@ def fit_marian(pairs: Sequence[tuple[str, str]], folder: Path, steps: int, seed:
         rows = batches[rng.integers(len(batches))]
         inputs = pad_sequence([read[i] for i in rows], batch_first=True, padding_value=pad)
         labels = pad_sequence([written[i] for i in rows], batch_first=True, padding_value=-100)
-        with torch.autocast("cpu", torch.bfloat16):
+        with half_precision(torch.device("cpu"), True):
             loss = model(input_ids=inputs, attention_mask=(inputs != pad).long(), labels=labels).loss
         optimizer.zero_grad()
         loss.backward()
