@@ -21,6 +21,7 @@ from recsynth.apps.price_response import (
     NEUTRAL,
     PROMOTION,
     Cells,
+    Days,
     Response,
     by_price,
     cells,
@@ -45,7 +46,7 @@ MOST_PRICES = 100
 """Prices of an item that are looked at, those seen most: where each customer has one of his own, none is the shop's."""
 _LOW, _HIGH = 0.1, 0.9
 _PRICED = ", ".join(
-    ["item_id string, currency string, price double, usual_price double, price_days int"]
+    ["item_id string, currency string, price double, usual_price double, price_days int, promotion_tonight boolean"]
     + [f"{part} array<double>" for part in COLUMNS]
 )
 
@@ -74,11 +75,9 @@ def demand_what_if(
     weeks = demand_forecast.where(f"level = '{ITEM}' and grain = 'week'").groupBy(F.col("series_id").alias("item_id"))
     # Rounded: a sum of doubles hangs on the order of its rows.
     asked = weeks.agg(F.round(F.sum("expected"), 6).alias("asked"), F.sum("days").cast("int").alias("days"))
-    tonight = promoted_days(promotions, night.as_of, night.as_of + timedelta(days=1))
-    is_on = F.col("promoted").isNotNull().alias("promotion_tonight")
-    known = found.join(asked, on="item_id", how="inner").join(tonight, on="item_id", how="left").select("*", is_on)
+    known = found.join(asked, on="item_id", how="inner")
     tell = _at_other_prices(Beliefs.learned_from(learned), settings, is_named=not promotions.isEmpty())
-    return known.drop("promoted").mapInPandas(tell, DEMAND_WHAT_IF.schema)
+    return known.mapInPandas(tell, DEMAND_WHAT_IF.schema)
 
 
 def changed(found: DataFrame, settings: WhatIfSettings, night: Night) -> pd.DataFrame:
@@ -110,7 +109,9 @@ def priced(events: DataFrame, promotions: DataFrame, first: date, until: date, s
         exposure[row["day"]] = row["count"]
     listed = rows.where("seen > 0 or lines > 0").groupBy("item_id")
     of_items = listed.agg(F.collect_list(F.struct("day", "currency", "cents", "seen", "lines")).alias("days"))
-    with_days = of_items.join(promoted_days(promotions, first, until), on="item_id", how="left")
+    # The day after them too: tonight.
+    named = promoted_days(promotions, first, until + timedelta(days=1))
+    with_days = of_items.join(named, on="item_id", how="left")
     return with_days.mapInPandas(_cells(exposure, settings, not promotions.isEmpty()), _PRICED)
 
 
@@ -122,7 +123,8 @@ def _cells(
     def of(item_id: str, days: list[dict[str, Any]], promoted: list[int] | None) -> tuple[Any, ...] | None:
         rows = np.array([(r["day"], r["cents"] or 0, r["seen"], r["lines"]) for r in days])
         lines = np.bincount(rows[:, 0], rows[:, 3], len(exposure))
-        on = np.isin(np.arange(len(exposure)), [] if promoted is None else promoted)
+        every = np.isin(np.arange(len(exposure) + 1), [] if promoted is None else promoted)
+        on, on_tonight = every[:-1], bool(every[-1])
         names, place = np.unique([r["currency"] for r in days], return_inverse=True)
         own = int(np.bincount(place, rows[:, 2]).argmax())
         day, cents, seen, _ = rows[(place == own) & (rows[:, 2] > 0)].T
@@ -141,17 +143,17 @@ def _cells(
             ((on, ~on), settings.period_days) if is_named else ((np.ones(len(on), bool),), settings.reach_days)
         )
         prices = np.sum([offered(counts, found[most], days, reach, settings.least_seen) for days in alike], axis=0)
-        known = prices[prices > 0]
+        # Tonight's price is that of days like tonight: a promotion's own ends with it.
+        alike_tonight = prices[(prices > 0) & (on == on_tonight)]
+        known = alike_tonight if len(alike_tonight) else prices[prices > 0]
         # An item that is seldom seen has a price all the same: the last one.
         price = known[-1] if len(known) else cents[day == day.max()].max()
-        made, unusual = cells(
-            prices, lines, exposure, on if is_named else None,
-            settings.period_days, settings.least_known, settings.promotion_from,
-        )  # fmt: skip
+        seen = Days(prices, lines, exposure, on if is_named else None)
+        made, unusual = cells(seen, settings.period_days, settings.least_known, settings.promotion_from)
         parts = [getattr(made, part).astype(float).tolist() for part in COLUMNS]
         lately = slice(-settings.period_days, None)
         tonight = (price / CENTS, usual(prices[lately], on[lately], price) / CENTS)
-        return (item_id, str(names[own]) or None, *tonight, unusual, *parts)
+        return (item_id, str(names[own]) or None, *tonight, unusual, on_tonight, *parts)
 
     names = [part.split()[0] for part in _PRICED.split(", ")]
 

@@ -114,17 +114,28 @@ def usual(prices: np.ndarray, promoted: np.ndarray, otherwise: int) -> int:
     return otherwise
 
 
-def cells(
-    prices: np.ndarray, lines: np.ndarray, exposure: np.ndarray, promoted: np.ndarray | None,
-    period_days: int, least_known: float, promotion_from: float,
-) -> tuple[Cells, int]:  # fmt: skip
-    """Cells of one item's days, oldest first, and its days at another price than usual or on a named promotion.
+@dataclass(frozen=True)
+class Days:
+    """What one item's days have seen, oldest first; all arrays (days,)."""
 
-    prices, lines and exposure (days,): see `offered` and `Cells`. promoted (days,): days of promotions that the shop
-    names; None where it names none, then a price a share `promotion_from` below the usual one is a promotion. Periods
-    end with the last day. A period counts where the price is known on a share `least_known` of the days on which the
+    prices: np.ndarray
+    """See `offered`."""
+    lines: np.ndarray
+    """Orders of the item."""
+    exposure: np.ndarray
+    """What the whole shop sold."""
+    promoted: np.ndarray | None
+    """Days of promotions that the shop names; None where it names none."""
+
+
+def cells(days_of: Days, period_days: int, least_known: float, promotion_from: float) -> tuple[Cells, int]:
+    """Cells of one item's days, and its days at another price than usual or on a named promotion.
+
+    Where the shop names no promotions, a price a share `promotion_from` below the usual one is one. Periods end with
+    the last day. A period counts where the price is known on a share `least_known` of the days on which the
     shop sold anything, and where it saw more than one price, or one on promotion and not.
     """
+    prices, lines, exposure, promoted = days_of.prices, days_of.lines, days_of.exposure, days_of.promoted
     rows, unusual = [], 0
     named = np.zeros(len(prices), bool) if promoted is None else promoted
     is_open = exposure > 0

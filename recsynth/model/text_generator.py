@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,7 @@ class Generator:
         A model that counts places has only so many: it reads and writes no more than these, and nothing where a prompt
         leaves it no place.
         """
-        config = self.model.config
-        places = getattr(config, "max_position_embeddings", None) or 10**9
+        config, places = self.model.config, places_of(self.model)
         longest = min(places, self.tokenizer.model_max_length)
         inputs = self.tokenizer(prompt, return_tensors="pt", truncation=True, max_length=longest).to(self.device)
         start = 0 if config.is_encoder_decoder else inputs["input_ids"].shape[1]
@@ -83,16 +82,32 @@ def check_generator(folder: str, setting: str) -> None:
 
 def read_generator(folder: str, setting: str) -> Generator:
     """The model of a folder. Raises ModelError where it is none that writes texts."""
+
+    def kind(config: Any) -> Any:
+        return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+    model, tokenizer = read_model(folder, setting, kind, "writes texts")
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    return Generator(model, tokenizer)
+
+
+def read_model(folder: str, setting: str, kind: Callable[[Any], Any], does: str) -> tuple[Any, PreTrainedTokenizerBase]:
+    """A folder's model, of the class that `kind` gives for its configuration, and its tokenizer.
+
+    Raises ModelError where it is none that does what it should.
+    """
     check_generator(folder, setting)
     trusted = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(folder, **trusted)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model = kind.from_pretrained(folder, use_safetensors=True, **trusted)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **trusted)
+        model = kind(config).from_pretrained(folder, use_safetensors=True, **trusted)
+        return model, AutoTokenizer.from_pretrained(folder, **trusted)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{setting} {folder}: expected a model that writes texts, found {str(error).splitlines()[0]}"
+            f"{setting} {folder}: expected a model that {does}, found {str(error).splitlines()[0]}"
         ) from error
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    return Generator(model, tokenizer)
+
+
+def places_of(model: Any) -> int:
+    """Tokens that a model has places for; of one that does not count them as many as anybody asks."""
+    return int(getattr(model.config, "max_position_embeddings", None) or 10**9)

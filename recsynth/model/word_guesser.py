@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, PreTrainedTokenizerBase
 
 from recsynth.errors import ModelError
-from recsynth.model.text_generator import check_generator
+from recsynth.model.text_generator import places_of, read_model
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff"
 # A sign that is a word of its own in Chinese and Japanese; elsewhere three letters or more.
@@ -48,7 +48,9 @@ class WordGuesser:
         hidden, end = "", 0
         for word in chosen:
             hidden, end = f"{hidden}{text[end : word.start()]} {mask} ", word.end()
-        tokens = self.tokenizer(hidden + text[end:], return_tensors="pt", truncation=True).to(self.device)
+        longest = min(places_of(self.model), self.tokenizer.model_max_length)
+        tokens = self.tokenizer(hidden + text[end:], return_tensors="pt", truncation=True, max_length=longest)
+        tokens = tokens.to(self.device)
         is_mask_T = tokens["input_ids"][0] == self.tokenizer.mask_token_id
         chances_NV = self.model(**tokens).logits[0, is_mask_T].double().softmax(-1).cpu().numpy()
         said, end = "", 0
@@ -70,15 +72,7 @@ class WordGuesser:
 
 def read_guesser(folder: str, setting: str) -> WordGuesser:
     """The model of a folder. Raises ModelError where it is none that guesses masked words."""
-    check_generator(folder, setting)
-    trusted = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        model = AutoModelForMaskedLM.from_pretrained(folder, use_safetensors=True, **trusted)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **trusted)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{setting} {folder}: expected a model that guesses masked words, found {str(error).splitlines()[0]}"
-        ) from error
+    model, tokenizer = read_model(folder, setting, lambda _: AutoModelForMaskedLM, "guesses masked words")
     if tokenizer.mask_token_id is None:
         raise ModelError(f"{setting} {folder}: expected a tokenizer with a mask token, found none")
     return WordGuesser(model, tokenizer)

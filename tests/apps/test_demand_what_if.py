@@ -227,6 +227,19 @@ def test_no_price_is_borrowed_across_the_edge_of_a_named_promotion() -> None:
     assert guessed["exposure"].tolist() != named["exposure"].tolist()
 
 
+def test_tonights_price_is_that_of_days_like_tonight() -> None:
+    # At 8 on promotion in the last week and in one before it, at 10 otherwise.
+    days = [{"day": d, "currency": "GBP", "cents": 800 if d // 7 in (0, 2) else 1000, "seen": 3, "lines": 1}
+            for d in range(21)]  # fmt: skip
+    week = [*range(7), *range(14, 21)]
+    ended, goes_on, begins = week, [*week, 21], [*range(7, 14), 21]
+    frame = pd.DataFrame({"item_id": ["a", "b", "c"], "days": [days] * 3, "promoted": [ended, goes_on, begins]})
+    (found,) = demand_module._cells(np.ones(21), WhatIfSettings(), is_named=True)(iter([frame]))
+    assert found["price"].tolist() == [10.0, 8.0, 10.0]
+    assert found["promotion_tonight"].tolist() == [False, True, True]
+    assert found["usual_price"].tolist() == [10.0, 10.0, 8.0]
+
+
 def test_only_so_many_items_are_learned_from(
     spark: SparkSession, past: list[dict[str, Any]], said: pd.DataFrame
 ) -> None:

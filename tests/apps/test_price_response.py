@@ -11,6 +11,7 @@ from statsmodels.discrete.conditional_models import ConditionalPoisson
 from recsynth.apps.price_response import (
     NEUTRAL,
     Cells,
+    Days,
     Response,
     by_price,
     cells,
@@ -120,7 +121,7 @@ def test_cells_are_orders_at_each_price_of_a_period_that_saw_two() -> None:
     prices = np.array([100, 100, 100, 100, 100, 100, 100, 100, 80, 80, 0, 100])
     lines, exposure = np.arange(12.0), np.full(12, 10.0)
     exposure[6] = 0.0  # a day on which the shop was closed
-    found, unusual = cells(prices, lines, exposure, None, 6, 0.5, FROM)
+    found, unusual = cells(Days(prices, lines, exposure, None), 6, 0.5, FROM)
     assert found.stratum.tolist() == [0, 0]
     assert found.log_ratio == pytest.approx([np.log(0.8), 0.0])
     assert found.lines.tolist() == [8 + 9, 7 + 11]
@@ -128,43 +129,43 @@ def test_cells_are_orders_at_each_price_of_a_period_that_saw_two() -> None:
     assert found.is_promotion.tolist() == [1.0, 0.0]
     assert unusual == 2
     # Half of the days with a known price are not enough where more are asked for.
-    assert len(cells(prices, lines, exposure, None, 6, 0.9, FROM)[0]) == 0
-    assert len(cells(np.zeros(12, int), lines, exposure, None, 6, 0.5, FROM)[0]) == 0
+    assert len(cells(Days(prices, lines, exposure, None), 6, 0.9, FROM)[0]) == 0
+    assert len(cells(Days(np.zeros(12, int), lines, exposure, None), 6, 0.5, FROM)[0]) == 0
 
 
 def test_what_the_shop_names_a_promotion_is_one_whatever_the_price() -> None:
     prices = np.array([80, 80, 80, 80, 100, 100, 100, 70])
     promoted = np.array([True, True, True, True, False, True, False, False])
-    found, unusual = cells(prices, np.arange(8.0), np.ones(8), promoted, 8, 0.5, FROM)
+    found, unusual = cells(Days(prices, np.arange(8.0), np.ones(8), promoted), 8, 0.5, FROM)
     # The usual price is that of days without a promotion, though most days show another; 70 is cheap and no promotion.
     assert found.log_ratio == pytest.approx(np.log([0.7, 0.8, 1.0, 1.0]))
     assert found.is_promotion.tolist() == [0.0, 1.0, 0.0, 1.0]
     assert found.lines.tolist() == [7.0, 0 + 1 + 2 + 3, 4 + 6, 5.0]
     assert unusual == 6
     # A promotion at the usual price alone is something to learn from.
-    at_price, days = cells(np.full(8, 100), np.ones(8), np.ones(8), promoted, 8, 0.5, FROM)
+    at_price, days = cells(Days(np.full(8, 100), np.ones(8), np.ones(8), promoted), 8, 0.5, FROM)
     assert (at_price.is_promotion.tolist(), days) == ([0.0, 1.0], 5)
-    assert len(cells(np.full(8, 100), np.ones(8), np.ones(8), np.zeros(8, bool), 8, 0.5, FROM)[0]) == 0
-    always = cells(prices, np.ones(8), np.ones(8), np.ones(8, bool), 8, 0.5, FROM)[0]
+    assert len(cells(Days(np.full(8, 100), np.ones(8), np.ones(8), np.zeros(8, bool)), 8, 0.5, FROM)[0]) == 0
+    always = cells(Days(prices, np.ones(8), np.ones(8), np.ones(8, bool)), 8, 0.5, FROM)[0]
     assert always.log_ratio.max() == pytest.approx(np.log(100 / 80))
 
 
 def test_a_slip_is_no_price() -> None:
     prices = np.array([100, 100, 100, 1, 401, 80])
-    found, unusual = cells(prices, np.ones(6), np.ones(6), None, 6, 0.5, FROM)
+    found, unusual = cells(Days(prices, np.ones(6), np.ones(6), None), 6, 0.5, FROM)
     assert found.log_ratio == pytest.approx([np.log(0.8), 0.0])
     assert unusual == 1
 
 
 def test_an_item_counts_from_its_first_price_on() -> None:
     prices = np.array([0, 0, 0, 0, 0, 0, 0, 100, 80, 100])
-    found, _ = cells(prices, np.ones(10), np.ones(10), None, 10, 0.9, FROM)
+    found, _ = cells(Days(prices, np.ones(10), np.ones(10), None), 10, 0.9, FROM)
     assert found.lines.tolist() == [1.0, 2.0]
 
 
 def test_periods_end_with_the_last_day_and_share_no_level() -> None:
     prices = np.array([100, 80, 100, 50, 40, 50])
-    found, _ = cells(prices, np.ones(6), np.ones(6), None, 3, 0.5, FROM)
+    found, _ = cells(Days(prices, np.ones(6), np.ones(6), None), 3, 0.5, FROM)
     assert found.log_ratio == pytest.approx([np.log(0.8), 0.0] * 2)
     both = joined([found, found])
     assert both.stratum.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

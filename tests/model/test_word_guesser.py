@@ -59,6 +59,8 @@ def test_what_is_not_chosen_not_read_or_says_the_mask_stays(folder: Path) -> Non
     guesser = read_guesser(str(folder), "x")
     assert guesser.fill("gold thing1", 1e-9, 0.9, np.random.default_rng(0)) == "gold thing1"
     assert guesser.fill("gold thing1 盘", 1.0, 0.9, np.random.default_rng(0)) == "gold thing1 盘"
+    places = guesser.model.config.max_position_embeddings
+    assert guesser.fill(f"gold thing1 {'gold ' * places}end", 1.0, 0.9, np.random.default_rng(0)).endswith("gold end")
     guesser.tokenizer.model_max_length = 8
     long = guesser.fill(f"gold thing1 {'gold ' * 20}end", 1.0, 0.9, np.random.default_rng(0))
     assert long.endswith("gold gold gold end")
