@@ -28,6 +28,17 @@ def check_schema(table: Table, found: StructType, run_date: str = "") -> None:
             raise ContractError(table.name, name, type_.simpleString(), have[name].simpleString(), run_date)
 
 
+def completed(table: Table, rows: DataFrame) -> DataFrame:
+    """Rows of a lake that was written before the table had some of its columns, with what these hold of such rows.
+
+    A column that must not be null and says nothing of them stays missing: check_schema tells of it.
+    """
+    lacking = [c for c in table.columns if c.name not in rows.columns and c.is_addable]
+    if not lacking:
+        return rows
+    return rows.withColumns({c.name: F.expr(c.before or "NULL").cast(c.type) for c in lacking})
+
+
 def row_checks(table: Table) -> list[SparkColumn]:
     """Aggregates to observe while the rows are written: their count, and how many break each rule."""
     # In SQL: a night has a thousand rules, and each function of PySpark in one is a question more to the JVM.

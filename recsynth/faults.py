@@ -3,9 +3,10 @@
     RECSYNTH_FAULT="udf.encode=memory;stage.train.finished=kill"   # in every process of the job, workers included
     RECSYNTH_FAULT_ONCE=/some/folder                               # each only the first time; a file there says so
 
-Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`, `write.<table>.<begun|committed>`,
-`restore.<table>`, `expire.deleted`, `tidy.<forgotten|models|nights>`, `udf.<candidates|encode>` in Spark's Python
-workers and `training.step` and `training.validated.<step>` in a training process.
+Points: `night.<begun|published|paged>`, `stage.<stage>.<computed|finished>`,
+`write.<table>.<begun|grown|committed>`, `restore.<table>`, `expire.deleted`, `tidy.<forgotten|models|nights>`,
+`udf.<candidates|encode>` in Spark's Python workers and `training.step` and `training.validated.<step>` in a training
+process.
 """
 
 from __future__ import annotations

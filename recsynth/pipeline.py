@@ -198,7 +198,12 @@ STAGES: tuple[Stage, ...] = (
         service_answers,
         sees_nights=ALL_CLASSIFIERS,
     ),
-    Stage("demand_forecast", ("silver.events", "silver.items"), ("output.demand_forecast",), demand_forecast),
+    Stage(
+        "demand_forecast",
+        ("silver.events", "silver.items", "silver.promotions"),
+        ("output.demand_forecast",),
+        demand_forecast,
+    ),
     Stage(
         "demand_what_if",
         ("silver.events", "silver.items", "silver.promotions", "output.demand_forecast"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,11 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DateType
 
-from recsynth.contracts import check_key, check_rows, check_schema, row_checks
+from recsynth.contracts import check_key, check_rows, check_schema, completed, row_checks
 from recsynth.faults import fault_point
 from recsynth.tables import RUN_DATE, TABLES, Table
+
+log = logging.getLogger(__name__)
 
 ABSENT = -1
 _VACUUM_IS_LOGGED = "spark.databricks.delta.vacuum.logging.enabled"
@@ -79,7 +82,8 @@ class Store:
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """All rows, `run_date` included for nightly tables; an absent table reads as empty.
 
-        Raises ContractError if the stored schema is not the declared one.
+        Where the table was written before it had some of its columns, these hold what they declare for such rows.
+        Raises ContractError if the stored schema is otherwise not the declared one.
         """
         empty = version == ABSENT or (version is None and self.version(table) == ABSENT)
         if empty:
@@ -87,6 +91,7 @@ class Store:
             return rows.withColumn(RUN_DATE, F.lit(None).cast("date")) if table.nightly else rows
         reader = self.spark.read.format("delta")
         rows = (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
+        rows = completed(table, rows)
         check_schema(table, (rows.drop(RUN_DATE) if table.nightly else rows).schema)
         return rows
 
@@ -116,6 +121,8 @@ class Store:
         is_new = self.version(table) == ABSENT
         if is_new:
             self._create(table)
+        else:
+            self._grow(table)
         observation = Observation()
         checked = rows.observe(observation, *row_checks(table), *self._touched(table))
         if table.write == "merge" and not is_new:
@@ -227,6 +234,24 @@ class Store:
             builder = builder.partitionedBy(*table.partition_by)
         builder.execute()
         self._register(table)
+
+    def _grow(self, table: Table) -> None:
+        """Give a table of before the columns that it lacks, with what they declare for the rows of before: one commit.
+
+        The table is written anew only where one of them declares anything; nulls need no file.
+        """
+        stored = self.spark.read.format("delta").load(self.path(table))
+        lacking = [c for c in table.columns if c.name not in stored.columns and c.is_addable]
+        if not lacking:
+            return
+        log.warning("%s was written before it had %s", table.name, ", ".join(c.name for c in lacking))
+        if any(c.before is not None for c in lacking):
+            writer = completed(table, stored).write.format("delta").mode("overwrite")
+            writer.option("mergeSchema", "true").save(self.path(table))
+        else:
+            columns = ", ".join(f"`{c.name}` {c.type}" for c in lacking)
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({columns})")
+        fault_point(f"write.{table.name}.grown")
 
     def _register(self, table: Table) -> None:
         if self.catalog:

@@ -124,8 +124,8 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "demand_forecast": table(spark, DEMAND_FORECAST, [
             {"level": "item", "series_id": i, "grain": "week", "start": AS_OF, "days": 7, "expected": 2.0,
-             **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95", "stock_needed"), 1.0), "model": "ses",
-             "interval_by": "trees"} for i in ITEMS
+             "expected_off_promotion": 2.0, "model": "ses", "interval_by": "trees",
+             **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95", "stock_needed"), 1.0)} for i in ITEMS
         ]),
         "ad_copy": table(spark, AD_COPY, []).withColumn("run_date", F.lit(AS_OF)),
         "tickets": table(spark, TICKETS, [

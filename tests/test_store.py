@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from recsynth.scan import scan
 from recsynth.store import ABSENT, Store
 from recsynth.tables.gold import QUERY_ITEMS
 from recsynth.tables.ops import METRICS
+from recsynth.tables.output import DEMAND_FORECAST, DEMAND_WHAT_IF
 from recsynth.tables.silver import EVENTS, ITEM_RECORDS
+from recsynth.tables.table import Column, Table, column
 from tests.rows import events, item_record, item_records, table
 
 FIRST, SECOND = date(2024, 3, 1), date(2024, 3, 2)
@@ -34,6 +37,79 @@ def pair(query: str, weight: float | None = 1.0) -> dict[str, object]:
 
 def metric(stage: str, value: float) -> dict[str, object]:
     return {"stage": stage, "metric": "m", "model": "", "segment": "", "value": value}
+
+
+def lacking(declared: Table, *names: str) -> Table:
+    """The table as it was before it had some columns."""
+    return replace(declared, columns=tuple(c for c in declared.columns if c.name not in names))
+
+
+def grown(declared: Table, *more: Column) -> Table:
+    return replace(declared, columns=(*declared.columns, *more))
+
+
+@pytest.mark.parametrize("before", [None, "2 * weight"])
+def test_a_table_of_before_is_given_the_columns_that_it_lacks(
+    spark: SparkSession, store: Store, before: str | None
+) -> None:
+    """Whatever they declare for rows of before stands in these at once, read before anything is written or after."""
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a", 3.0)]), FIRST)
+    more = column("twice", "double" if before else "double?", "twice the weight", before=before)
+    now = grown(QUERY_ITEMS, more)
+    told = 6.0 if before else None
+    assert [r.twice for r in store.read_night(now, FIRST).collect()] == [told]
+    assert store.version(now) == 1, "reading writes nothing"
+    store.write(now, table(spark, now, [pair("b") | {"twice": 9.0}]), SECOND)
+    assert store.version(now) == 3, "one commit gives the columns, one writes the night"
+    plain = spark.read.format("delta").load(store.path(now))
+    assert {(r.query, r.twice) for r in plain.collect()} == {("a", told), ("b", 9.0)}
+    assert [r.twice for r in store.read(now, version=1).collect()] == [told]
+
+
+def test_a_merged_table_and_one_of_partitions_are_given_columns_too(spark: SparkSession, store: Store) -> None:
+    of_events = [events(spark, [("a", "x", "view", NOON)]), item_records(spark, [item_record("x", FIRST, title="A")])]
+    for declared, rows in zip((EVENTS, ITEM_RECORDS), of_events, strict=True):
+        store.write(declared, rows, FIRST)
+        now = grown(declared, column("told_by", "string", "who told it", before="concat('the ', source)"))
+        later = rows.withColumn("told_by", F.lit("somebody"))
+        if declared is EVENTS:
+            later = later.withColumns({"event_id": F.lit("n"), "event_date": F.lit(SECOND)})
+        else:
+            later = later.withColumns({"record_hash": F.lit("n")})
+        store.write(now, later, SECOND)
+        assert sorted(r.told_by for r in store.read(now).collect()) == ["somebody", "the test"]
+
+
+def test_a_column_that_says_nothing_of_rows_of_before_is_refused(spark: SparkSession, store: Store) -> None:
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a")]), FIRST)
+    now = grown(QUERY_ITEMS, column("twice", "double", "twice the weight"))
+    with pytest.raises(ContractError, match=r"gold\.query_items.*twice.*no such column"):
+        store.read(now)
+    with pytest.raises(ContractError, match=r"gold\.query_items.*weight.*no such column"):
+        store.read(lacking(QUERY_ITEMS, "weight"))
+
+
+def test_a_lake_of_before_keeps_its_answers_to_prices_and_its_forecasts(spark: SparkSession, store: Store) -> None:
+    """Lakes were written when neither table knew of promotions."""
+    price = {"item_id": "x", "price": 8.0, "usual_price": 10.0, "price_change": -0.2, "learned_from": "item",
+             "days": 28, "price_days": 3}  # fmt: skip
+    numbers = {"expected": 2.0, "revenue": 16.0, "revenue_change": 0.1, "chance_of_more_revenue": 0.6}
+    ends = [f"{name}_{end}_80" for name in ("elasticity",) for end in ("low", "high")]
+    rest = dict.fromkeys(["low_80", "high_80", "elasticity", *ends, "promotion_lift"], 1.0)
+    then = lacking(DEMAND_WHAT_IF, "is_promotion", "promotion_tonight")
+    store.write(replace(then, key=("item_id", "price_change")), table(spark, then, [price | numbers | rest]), FIRST)
+    read = store.read_night(DEMAND_WHAT_IF, FIRST).first()
+    assert read is not None
+    assert (read.is_promotion, read.promotion_tonight) == (True, False)
+    then = lacking(DEMAND_FORECAST, "expected_off_promotion", "promotion_days")
+    week = {"level": "item", "series_id": "x", "grain": "week", "start": FIRST, "days": 7, "model": "ses",
+            "interval_by": "trees", "expected": 2.0, "stock_needed": 3.0,
+            **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95"), 1.0)}  # fmt: skip
+    store.write(then, table(spark, then, [week]), FIRST)
+    later = week | {"expected_off_promotion": 1.0, "promotion_days": 7}
+    store.write(DEMAND_FORECAST, table(spark, DEMAND_FORECAST, [later]), SECOND)
+    found = store.read(DEMAND_FORECAST).orderBy("run_date").collect()
+    assert [(r.expected_off_promotion, r.promotion_days) for r in found] == [(2.0, None), (1.0, 7)]
 
 
 def test_an_absent_table_reads_as_empty_and_well_formed(store: Store) -> None:

@@ -25,6 +25,7 @@ from recsynth.apps.demand_models import (
     rates,
 )
 from recsynth.apps.demand_series import CATEGORY, ITEM, SHOP, WHOLE_SHOP, by_week, matrix, units_by_day, with_category
+from recsynth.apps.promoted_demand import Calendar, calendar_of, with_promotions
 from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_FORECAST
@@ -36,10 +37,11 @@ _QUANTILES = (*ENDS, "median", "stock_needed")
 _LEAST_SHARE, _LEAST_UNITS = 0.02, 1e-6
 _AT_ORIGINS = (
     "item_id string, category string, origin int, scale double, features array<double>, rates array<double>, "
-    "errors array<double>, days array<double>"
+    "errors array<double>, days array<double>, base array<double>, to_come array<double>, promoted array<double>"
 )
 _FORECAST = ", ".join(
     ["level string, series_id string, grain string, start date, days int, expected double"]
+    + ["expected_off_promotion double, promotion_days int"]
     + [f"{name} double" for name in _QUANTILES]
     + ["model string, interval_by string"]
 )
@@ -72,25 +74,30 @@ def grains(settings: DemandSettings) -> tuple[Grain, ...]:
     )
 
 
-def demand_forecast(events: DataFrame, items: DataFrame, night: Night) -> DataFrame:
-    """What will be asked for within the horizon; reads silver.events and silver.items, writes output.demand_forecast.
+def demand_forecast(events: DataFrame, items: DataFrame, promotions: DataFrame, night: Night) -> DataFrame:
+    """What will be asked for within the horizon; writes output.demand_forecast.
 
-    Units as they were ordered: what comes back had to be in stock first. Weeks are seven days back from the as-of
-    date. Each item is forecast from `backtests` earlier weeks too: there its model is chosen, and trees over all items
-    learn the quantiles. A week is shared among its days as the shop's last weeks were. `expected` is coherent: days
-    sum to weeks, items to categories, categories to the shop; a category's interval comes from how far its sums were
-    off before. Bounds: on the driver max_rows rows of features and a row a weekday; in one task a row a category and
-    backtest.
+    Reads silver.events, silver.items and silver.promotions. Units as they were ordered: what comes back had to be in
+    stock first. Weeks are seven days back from the as-of date. Each item is forecast from `backtests` earlier weeks
+    too: there its model is chosen, and trees over all items learn the quantiles. A week is shared among its days as the
+    shop's last weeks were. Where the shop names its promotions, all this is of demand off promotion, which days on one
+    multiply: see promoted_demand. `expected` is coherent: days sum to weeks, items to categories, categories to the
+    shop; a category's interval comes from how far its sums were off before. Bounds: on the driver max_rows rows of
+    features, a row a weekday and what calendar_of says; in one task a row a category and backtest.
     """
     settings, spark = night.settings.apps.demand, events.sparkSession
     sold = units_by_day(events, night.as_of - timedelta(weeks=settings.history_weeks), night.as_of)
     first = sold.agg(F.min("day")).first()[0] if settings.enabled else None  # type: ignore[index]
     if first is None:
         return spark.createDataFrame([], DEMAND_FORECAST.schema)
-    listed = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units")).alias("sold"))
+    listed = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units", "lines")).alias("sold"))
     of_items = with_category(listed, latest_items(items, "category"))
+    calendar = None
+    if not promotions.isEmpty():
+        of_items = with_promotions(of_items, promotions, night).persist()
+        calendar = calendar_of(of_items, night)
     weeks_known = settings.history_weeks - first // 7
-    found = of_items.mapInPandas(_at_origins(settings, weeks_known), _AT_ORIGINS).persist()
+    found = of_items.mapInPandas(_at_origins(settings, weeks_known, calendar), _AT_ORIGINS).persist()
     profile = _profile(sold, settings)
     known = _with_choice(found, settings).persist()
     trees = _taught(found, profile, night)
@@ -99,30 +106,47 @@ def demand_forecast(events: DataFrame, items: DataFrame, night: Night) -> DataFr
 
 
 def _at_origins(
-    settings: DemandSettings, weeks_known: int
+    settings: DemandSettings, weeks_known: int, calendar: Calendar | None
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
-    """The mapInPandas function: each item as it stood at each origin, in weeks before the as-of date; 0 is tonight."""
+    """The mapInPandas function: each item as it stood at each origin, in weeks before the as-of date; 0 is tonight.
+
+    With a calendar `base` are the days after off promotion, `to_come` what they are multiplied by as told at the
+    origin, `promoted` 1 for days that it names tonight; null without one.
+    """
     horizon, total = settings.horizon_weeks, settings.history_weeks
     origins = [horizon + k for k in range(settings.backtests) if weeks_known - horizon - k >= LEAST_WEEKS]
 
-    def at(frame: pd.DataFrame, days: np.ndarray, origin: int) -> pd.DataFrame:
-        before = by_week(days[:, : 7 * (total - origin)])
+    def at(frame: pd.DataFrame, days: np.ndarray, base: np.ndarray, origin: int) -> pd.DataFrame:
+        today = 7 * (total - origin)
+        before = by_week(base[:, :today])
         is_known = before.sum(1) > 0
-        before, after = before[is_known], days[is_known, 7 * (total - origin) :][:, : 7 * horizon]
+        before, later = before[is_known], slice(today, today + 7 * horizon)
         x, scale = features(before)
         said = rates(before)
         made = frame.loc[is_known, ["item_id", "category"]].assign(origin=origin, scale=scale)
         made["features"], made["rates"] = list(x), list(said)
-        empty = [None] * len(made)
-        made["errors"] = list(errors(said, after.sum(1) / horizon, scale)) if origin else empty
-        made["days"] = list(after) if origin else empty
+        after = base[is_known, later]
+        made["errors"] = list(errors(said, after.sum(1) / horizon, scale)) if origin else None
+        made["days"] = list(days[is_known, later]) if origin else None
+        made["base"] = list(after) if origin and calendar is not None else None
         return made
 
     def function(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for frame in batches:
             days = matrix(frame["sold"], 7 * total)
+            base = days
+            if calendar is not None:
+                named = calendar.named(frame)
+                lifts, began = calendar.lifts(frame, named), (days > 0).argmax(1)
+                base = days / np.where(np.isfinite(named[:, : 7 * total]), lifts[:, None], 1.0)
             for origin in (0, *origins):
-                yield at(frame, days, origin)
+                made = at(frame, days, base, origin).assign(to_come=None, promoted=None)
+                if calendar is not None:
+                    to_come = calendar.to_come(named, lifts, began, 7 * (total - origin))
+                    made["to_come"] = list(to_come[made.index])
+                    promoted = np.isfinite(named[:, 7 * total :]).astype(float)
+                    made["promoted"] = None if origin else list(promoted[made.index])
+                yield made
 
     return function
 
@@ -163,7 +187,8 @@ def _with_choice(found: DataFrame, settings: DemandSettings) -> DataFrame:
 def _taught(found: DataFrame, profile: np.ndarray, night: Night) -> dict[str, QuantileTrees]:
     """Trees of each grain; none where the backtests have too few rows to learn a spread from."""
     settings = night.settings.apps.demand
-    tested = found.where("origin > 0").select("item_id", "origin", "features", "scale", "days")
+    off_promotion = F.coalesce("base", "days").alias("days")
+    tested = found.where("origin > 0").select("item_id", "origin", "features", "scale", off_promotion)
     draw = F.xxhash64(F.lit(night.seed("demand", "rows")), "item_id", "origin")
     drawn = tested.orderBy(draw, "item_id", "origin").limit(settings.max_rows).toPandas()
     if not len(drawn):
@@ -190,19 +215,21 @@ def _shares(grain: Grain, profile: np.ndarray) -> np.ndarray:
 
 
 def _expected(grain: Grain, profile: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """Units (series, steps) of rates (series,): what the profile gives each step of a week's units."""
-    last = grain.steps[-1][0] + grain.steps[-1][1]
-    return np.asarray(rate[:, None] * grain.sums(np.resize(profile, last)[None, :]))
+    """Units (series, steps) of rates a week (series, horizon) on each day: what the profile gives it of them."""
+    return np.asarray(grain.sums(np.resize(profile, rate.shape[1]) * rate))
 
 
-def _rows(grain: Grain, ids: Sequence[str], expected: np.ndarray, quantiles: np.ndarray, night: Night) -> pd.DataFrame:
-    """Long rows of expected (series, steps) and quantiles (series, steps, levels)."""
+def _rows(
+    grain: Grain, ids: Sequence[str], expected: np.ndarray, off: np.ndarray, quantiles: np.ndarray, night: Night
+) -> pd.DataFrame:  # fmt: skip
+    """Long rows of expected and, off promotion, off (series, steps) and quantiles (series, steps, levels)."""
     steps = len(grain.steps)
     made = pd.DataFrame({"series_id": np.repeat(np.asarray(ids, object), steps), "grain": grain.name})
     starts = [night.as_of + timedelta(days=first) for first, _ in grain.steps]
     made["start"] = np.tile(np.array(starts, object), len(ids))
     made["days"] = np.tile([n for _, n in grain.steps], len(ids))
-    made["expected"] = expected.ravel()
+    made["expected"], made["expected_off_promotion"] = expected.ravel(), off.ravel()
+    made["promotion_days"] = pd.array([None] * len(made), "Int32")
     flat = quantiles.reshape(-1, quantiles.shape[2])
     # Units come whole: half a unit is nobody's most likely demand, and no stock.
     median, stock = np.round(flat[:, LEVELS.index(0.5)]), np.ceil(flat[:, -1] - 1e-9)
@@ -223,17 +250,24 @@ def _forecast(
                 continue
             x, scale = np.array(frame["features"].tolist()), frame["scale"].to_numpy()
             names = np.array(MODELS, object)[frame["choice"].to_numpy()]
+            rate = np.repeat(frame["rate"].to_numpy()[:, None], 7 * settings.horizon_weeks, 1)
+            is_named = frame["promoted"].notna().all()
+            to_come = np.array(frame["to_come"].tolist()) if is_named else np.ones_like(rate)
             for grain in grains(settings):
-                expected, share = _expected(grain, profile, frame["rate"].to_numpy()), _shares(grain, profile)
-                steps = len(grain.steps)
+                off, share, steps = _expected(grain, profile, rate), _shares(grain, profile), len(grain.steps)
+                expected = _expected(grain, profile, rate * to_come)
                 if grain.name in trees:
                     step = np.tile(np.arange(steps), len(frame))
                     inputs = np.column_stack([np.repeat(x, steps, 0), step, share[step]])
-                    said = trees[grain.name].predict(inputs) * (np.repeat(scale, steps) * share[step])[:, None]
+                    lifted = _expected(grain, profile, to_come) / _expected(grain, profile, np.ones_like(to_come))
+                    unit = np.repeat(scale, steps) * share[step] * lifted.ravel()
+                    said = trees[grain.name].predict(inputs) * unit[:, None]
                 else:
                     said = poisson_quantiles(expected.ravel(), levels)
                 quantiles = said.reshape(len(frame), steps, len(levels))
-                made = _rows(grain, frame["item_id"].tolist(), expected, quantiles, night)
+                made = _rows(grain, frame["item_id"].tolist(), expected, off, quantiles, night)
+                if is_named:
+                    made["promotion_days"] = grain.sums(np.array(frame["promoted"].tolist())).astype(int).ravel()
                 by = "trees" if grain.name in trees else "poisson"
                 yield made.assign(level=ITEM, model=np.repeat(names, steps), interval_by=by)[_NAMES]
 
@@ -246,6 +280,8 @@ def _sums(known: DataFrame, profile: np.ndarray, night: Night) -> DataFrame:
     n = 7 * settings.horizon_weeks
     # Rounded: a sum of doubles hangs on the order of its rows.
     summed = [F.round(F.sum("rate"), 6).alias("rate"), *(F.sum(F.col("days")[k]).alias(f"d{k}") for k in range(n))]
+    on_day = [F.col("rate") * F.coalesce(F.col("to_come")[k], F.lit(1.0)) for k in range(n)]
+    summed += [F.round(F.sum(rate), 6).alias(f"r{k}") for k, rate in enumerate(on_day)]
     by_category = known.groupBy("origin", F.col("category").alias("series_id")).agg(*summed)
     by_shop = known.groupBy("origin").agg(*summed).withColumn("series_id", F.lit(WHOLE_SHOP))
     both = by_category.withColumn("level", F.lit(CATEGORY)).unionByName(by_shop.withColumn("level", F.lit(SHOP)))
@@ -265,12 +301,14 @@ def _summed(profile: np.ndarray, night: Night) -> Callable[[pd.DataFrame], pd.Da
     def function(frame: pd.DataFrame) -> pd.DataFrame:
         frame = frame.sort_values(["level", "series_id", "origin"]).reset_index(drop=True)
         now, past = frame[frame["origin"] == 0].reset_index(drop=True), frame[frame["origin"] > 0]
-        made = []
+        rates_of_day, made = [f"r{k}" for k in range(n)], []
+        off_promotion = np.repeat(now["rate"].to_numpy()[:, None], n, 1)
         for grain in grains(settings):
-            expected = _expected(grain, profile, now["rate"].to_numpy())
+            expected = _expected(grain, profile, now[rates_of_day].to_numpy())
+            off = _expected(grain, profile, off_promotion)
             quantiles, by = poisson_quantiles(expected.ravel(), levels).reshape(*expected.shape, -1), "poisson"
             if len(past):
-                then = np.maximum(_expected(grain, profile, past["rate"].to_numpy()), _LEAST_UNITS)
+                then = np.maximum(_expected(grain, profile, past[rates_of_day].to_numpy()), _LEAST_UNITS)
                 miss = grain.sums(past[[f"d{k}" for k in range(n)]].to_numpy(float)) - then
                 key = pd.MultiIndex.from_frame(past[["level", "series_id"]])
                 usual = float(np.median((miss / then) ** 2)) or 1.0
@@ -284,7 +322,7 @@ def _summed(profile: np.ndarray, night: Night) -> Callable[[pd.DataFrame], pd.Da
                 mine = np.maximum(mine, np.where(mine > 0, 0.0, expected.mean(1) * usual**0.5))
                 quantiles = np.maximum(expected[:, :, None] + mine[:, None, None] * shared, 0.0)
                 by = "residuals"
-            rows = _rows(grain, now["series_id"].tolist(), expected, quantiles, night)
+            rows = _rows(grain, now["series_id"].tolist(), expected, off, quantiles, night)
             level = np.repeat(now["level"].to_numpy(), len(grain.steps))
             made.append(rows.assign(level=level, model=SUM, interval_by=by))
         return pd.concat(made)[_NAMES]

@@ -43,9 +43,9 @@ def series(sold: DataFrame) -> DataFrame:
     return reduce(DataFrame.unionByName, daily).groupBy("level", "series_id").agg(listed)
 
 
-def matrix(sold: Iterable[Iterable[dict[str, int]]], days: int) -> np.ndarray:
-    """Units (series, days) of each series' list of {day, units}."""
-    dense = [[(row, pair["day"], pair["units"]) for pair in pairs] for row, pairs in enumerate(sold)]
+def matrix(sold: Iterable[Iterable[dict[str, int]]], days: int, counted: str = "units") -> np.ndarray:
+    """Units (series, days) of each series' list of {day, units}; or what else is counted of a day, such as lines."""
+    dense = [[(row, pair["day"], pair[counted]) for pair in pairs] for row, pairs in enumerate(sold)]
     made = np.zeros((len(dense), days))
     if any(dense):
         row, day, units = np.array([triple for triples in dense for triple in triples]).T

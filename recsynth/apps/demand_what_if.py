@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,26 +13,20 @@ from pyspark.sql import functions as F
 from scipy.stats import norm
 
 from recsynth.apps.catalogue import latest_items
-from recsynth.apps.demand_series import ITEM, UNKNOWN, with_category
+from recsynth.apps.demand_series import ITEM, with_category
+from recsynth.apps.price_beliefs import Beliefs, cells_of, changed
 from recsynth.apps.price_response import (
     COLUMNS,
     ELASTICITY,
-    NEUTRAL,
     PROMOTION,
-    Cells,
     Days,
-    Response,
     by_price,
     cells,
     chance_above,
     design,
-    dispersion,
-    fit,
-    joined,
     log_change,
     offered,
     quantile,
-    spread,
     usual,
 )
 from recsynth.apps.promotions import promoted_days
@@ -74,16 +67,12 @@ def demand_what_if(
         return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
     weeks = demand_forecast.where(f"level = '{ITEM}' and grain = 'week'").groupBy(F.col("series_id").alias("item_id"))
     # Rounded: a sum of doubles hangs on the order of its rows.
-    asked = weeks.agg(F.round(F.sum("expected"), 6).alias("asked"), F.sum("days").cast("int").alias("days"))
+    asked = weeks.agg(
+        F.round(F.sum("expected_off_promotion"), 6).alias("asked"), F.sum("days").cast("int").alias("days")
+    )
     known = found.join(asked, on="item_id", how="inner")
     tell = _at_other_prices(Beliefs.learned_from(learned), settings, is_named=not promotions.isEmpty())
     return known.mapInPandas(tell, DEMAND_WHAT_IF.schema)
-
-
-def changed(found: DataFrame, settings: WhatIfSettings, night: Night) -> pd.DataFrame:
-    """Rows of `priced` whose price changed, or that were promoted; bound: max_items, drawn by hash."""
-    draw = F.xxhash64(F.lit(night.seed("what_if", "items")), "item_id")
-    return found.where("size(lines) > 0").orderBy(draw, "item_id").limit(settings.max_items).toPandas()
 
 
 def priced(events: DataFrame, promotions: DataFrame, first: date, until: date, settings: WhatIfSettings) -> DataFrame:
@@ -120,10 +109,10 @@ def _cells(
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
     """The mapInPandas function from the days of an item to its price tonight and its cells."""
 
-    def of(item_id: str, days: list[dict[str, Any]], promoted: list[int] | None) -> tuple[Any, ...] | None:
+    def of(item_id: str, days: list[dict[str, Any]], promoted: list[dict[str, int]] | None) -> tuple[Any, ...] | None:
         rows = np.array([(r["day"], r["cents"] or 0, r["seen"], r["lines"]) for r in days])
         lines = np.bincount(rows[:, 0], rows[:, 3], len(exposure))
-        every = np.isin(np.arange(len(exposure) + 1), [] if promoted is None else promoted)
+        every = np.isin(np.arange(len(exposure) + 1), [] if promoted is None else [named["day"] for named in promoted])
         on, on_tonight = every[:-1], bool(every[-1])
         names, place = np.unique([r["currency"] for r in days], return_inverse=True)
         own = int(np.bincount(place, rows[:, 2]).argmax())
@@ -165,46 +154,6 @@ def _cells(
     return function
 
 
-def cells_of(frame: pd.DataFrame) -> list[Cells]:
-    """The cells of each row of `priced`."""
-    return [
-        Cells(np.asarray(row[0], int), *(np.asarray(part, float) for part in row[1:]))
-        for row in zip(*(frame[part] for part in COLUMNS), strict=True)
-    ]
-
-
-@dataclass(frozen=True)
-class Beliefs:
-    """How orders respond to prices in the shop and its categories, and how far items stray from them (a variance)."""
-
-    shop: Response
-    categories: dict[str, Response]
-    apart: float
-    dispersion: float
-
-    @classmethod
-    def learned_from(cls, frame: pd.DataFrame) -> Beliefs:
-        """Beliefs of rows of `priced` with their category."""
-        ordered = frame.sort_values("item_id")
-        parts = cells_of(ordered)
-        every = joined(parts)
-        sizes = [len(p) for p in parts]
-        names, place = np.unique(ordered["category"].to_numpy(str), return_inverse=True)
-        category, item = np.repeat(place, sizes), np.repeat(np.arange(len(parts)), sizes)
-        crowded = dispersion(every, fit(every, NEUTRAL))
-        shop = fit(every, NEUTRAL, crowded)
-        between = shop.spread_by(spread(every, category, shop, crowded))
-        of = {n: fit(every.taken(category == k), between, crowded) for k, n in enumerate(names) if n != UNKNOWN}
-        return cls(shop, of, spread(every, item, shop, crowded), crowded)
-
-    def of(self, category: str, own: Cells) -> tuple[Response, str]:
-        """What is believed of an item, and whose days taught it."""
-        kind, taught = self.categories.get(category, self.shop), "category" if category in self.categories else "shop"
-        if not len(own):
-            return kind.spread_by(self.apart), taught
-        return fit(own, kind.spread_by(self.apart), self.dispersion), ITEM
-
-
 def _at_other_prices(
     beliefs: Beliefs, settings: WhatIfSettings, is_named: bool
 ) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
@@ -225,8 +174,11 @@ def _at_other_prices(
         ratio, ratio_tonight = np.log(prices / usual_price), np.log(price / usual_price)
         on = np.broadcast_to(named, ratio.shape) if is_named else by_price(ratio, least)
         on_tonight = frame[["promotion_tonight"]].to_numpy(float) if is_named else by_price(ratio_tonight, least)
-        # Against tonight: that is what the forecast presumes.
-        mean, variance = log_change(responses, design(ratio, on) - design(ratio_tonight, on_tonight))
+        x, tonight = design(ratio, on), design(ratio_tonight, on_tonight)
+        # What is asked for off promotion is so at tonight's price; at the usual one where tonight's is a promotion's.
+        presumed = tonight * (1.0 - on_tonight[..., None]) if is_named else tonight
+        mean, variance = log_change(responses, x - presumed)
+        against, apart = log_change(responses, x - tonight)
         elasticity = np.array([[r.mean[ELASTICITY]] for r in responses])
         reach = norm.ppf(_HIGH) * np.array([[r.covariance[ELASTICITY, ELASTICITY] ** 0.5] for r in responses])
         columns = {
@@ -235,8 +187,8 @@ def _at_other_prices(
             "usual_price": usual_price, "expected": asked * np.exp(mean),
             "low_80": asked * quantile(mean, variance, _LOW), "high_80": asked * quantile(mean, variance, _HIGH),
             "revenue": asked * np.exp(mean) * prices,
-            "revenue_change": np.exp(mean) * (1 + changes) - 1,
-            "chance_of_more_revenue": chance_above(mean + np.log1p(changes), variance),
+            "revenue_change": np.exp(against) * (1 + changes) - 1,
+            "chance_of_more_revenue": chance_above(against + np.log1p(changes), apart),
             "elasticity": elasticity, "elasticity_low_80": elasticity - reach, "elasticity_high_80": elasticity + reach,
             "promotion_lift": np.exp([[r.mean[PROMOTION]] for r in responses]),
         }  # fmt: skip

@@ -17,7 +17,9 @@ from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS
 
-STAGE, OURS, NAIVE, AVERAGE = "judge_demand", "demand", "seasonal_naive", "window_average"
+STAGE, OURS, NAIVE, AVERAGE, OFF = "judge_demand", "demand", "seasonal_naive", "window_average", "off_promotion"
+PROMOTED = "_promoted"
+"""After a segment: its periods with a day on promotion that the shop had named."""
 _PAST = (
     "level string, series_id string, grain string, abs_scale double, sq_scale double, weight double, "
     "naive array<double>, average double"
@@ -30,7 +32,8 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     Reads silver.events of all time, silver.items and output.demand_forecast; writes ops.metrics. A period is judged
     where the data reach its last day. The median is judged by absolute errors (MASE; Hyndman and Koehler, 2006), the
     mean by squared ones (WRMSSE of the M5 competition, weights: units of the last four weeks), both over those of
-    repeating the last week in the past. Intervals are mean and 1.96 standard errors over series.
+    repeating the last week in the past. Intervals are mean and 1.96 standard errors over series. Periods of items with
+    a named promotion are judged once more on their own, there beside what was expected off promotion.
     """
     settings, spark = night.settings.apps.demand, events.sparkSession
     reached = events.agg(F.max("event_date")).first()[0]  # type: ignore[index]
@@ -48,7 +51,9 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     units = F.aggregate(F.transform(in_step, lambda x: x["units"].cast("double")), F.lit(0.0), lambda a, x: a + x)
     judged = judged.withColumn("y", F.coalesce(units, F.lit(0.0)))
     place = F.when(F.col("grain") == DAY, F.col("first") % 7).otherwise(0)
-    return _figures(judged.withColumn("naive", F.col("naive")[place]), settings.service_level)
+    every = judged.withColumn("naive", F.col("naive")[place])
+    promoted = every.where("promotion_days > 0").withColumn("grain", F.concat("grain", F.lit(PROMOTED)))
+    return _figures(every.unionByName(promoted), settings.service_level)
 
 
 def _scales(settings: DemandSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:
@@ -80,7 +85,7 @@ def _figures(judged: DataFrame, service_level: float) -> DataFrame:
     """Rows of ops.metrics of judged periods: first over the periods of a series, then over series."""
     y = F.col("y")
     medians = {OURS: F.col("median"), NAIVE: F.col("naive"), AVERAGE: F.col("average")}
-    means = medians | {OURS: F.col("expected")}
+    means = medians | {OURS: F.col("expected"), OFF: F.col("expected_off_promotion")}
     # An interval from nothing on has one side: see interval_ends.
     highs = (("high_80", "low_80", 0.8, 0.9), ("high_95", "low_95", 0.95, 0.975))
     quantiles = {high: F.when(F.col(low) == 0, one).otherwise(two) for high, low, one, two in highs}
@@ -95,21 +100,25 @@ def _figures(judged: DataFrame, service_level: float) -> DataFrame:
           for p in (80, 95)),
         F.avg((y <= F.col("stock_needed")).cast("double")).alias("service"),
         F.sum("y").alias("y"), F.sum("expected").alias("expected"),
+        F.sum("expected_off_promotion").alias("expected_off_promotion"),
         F.sum(F.abs(y - F.col("expected"))).alias("miss"),
     )  # fmt: skip
     weights = F.sum(F.when(F.col(f"rmsse_{OURS}").isNotNull(), F.col("weight")))
     rows: list[Column] = []
-    for model in medians:
-        rows.append(_mean_row("mase", model, f"mase_{model}"))
+    for model in means:
         weighted = F.sum(F.col(f"rmsse_{model}") * F.col("weight")) / F.nullif(weights, F.lit(0.0))
         rows.append(_row("wrmsse", model, weighted))
+    rows += [_mean_row("mase", model, f"mase_{model}") for model in medians]
     rows += [_mean_row(m, OURS, m) for m in ("pinball", "coverage_80", "coverage_95", "service")]
     total = F.nullif(F.sum("y"), F.lit(0.0))
     rows += [_row("wape", OURS, F.sum("miss") / total), _row("bias", OURS, F.sum("expected") / total - 1)]
+    rows.append(_row("bias", OFF, F.sum("expected_off_promotion") / total - 1))
     found = of_series.groupBy("level", "grain").agg(F.array(*rows).alias("rows"))
     flat = found.select(F.concat_ws("_", "level", "grain").alias("segment"), F.explode("rows").alias("row"))
     # Until stock arrives only the stock is judged: of a single sum the other figures would mislead.
-    is_judged = ~F.col("segment").endswith(f"_{LEAD}") | (F.col("row.metric") == "service")
+    is_judged = ~F.col("segment").contains(f"_{LEAD}") | (F.col("row.metric") == "service")
+    # All else is on promotion here and there, and means to be.
+    is_judged &= F.col("segment").endswith(PROMOTED) | (F.col("row.model") != OFF)
     names = ("metric", "model", "segment", "value", "low", "high", "count")
     made = flat.where(is_judged & F.col("row.value").isNotNull()).select("segment", "row.*")
     return made.select(F.lit(STAGE).alias("stage"), *names)

@@ -9,7 +9,8 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recsynth.apps.demand_what_if import cells_of, changed, priced
+from recsynth.apps.demand_what_if import priced
+from recsynth.apps.price_beliefs import cells_of, changed
 from recsynth.apps.price_response import UNMOVED, Cells, Response, expected_orders, gain
 from recsynth.stage import Night
 from recsynth.tables.ops import METRICS

@@ -31,9 +31,9 @@ class Response:
     mean: np.ndarray
     covariance: np.ndarray
 
-    def spread_by(self, variance: float) -> Response:
-        """The same for a group whose elasticity strays from this one's with a variance."""
-        return Response(self.mean, self.covariance + np.diag([variance, 0.0]))
+    def spread_by(self, variance: float, part: int = ELASTICITY) -> Response:
+        """The same for a group whose elasticity, or lift, strays from this one's with a variance."""
+        return Response(self.mean, self.covariance + np.diag(variance * (np.arange(2) == part)))
 
 
 def log_change(responses: Sequence[Response], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -215,16 +215,18 @@ def dispersion(found: Cells, response: Response) -> float:
     return max(float(((found.lines - expected)[is_counted] ** 2 / expected[is_counted]).sum() / free), 1.0)
 
 
-def spread(found: Cells, group: np.ndarray, response: Response, dispersion: float) -> float:
-    """Variance of elasticities between groups, of group (rows,) in whole numbers from 0.
+def spread(
+    found: Cells, group: np.ndarray, response: Response, dispersion: float, part: int = ELASTICITY
+) -> float:  # fmt: skip
+    """Variance of elasticities, or of lifts, between groups, of group (rows,) in whole numbers from 0.
 
-    A group's own elasticity is one of Newton's steps from the common one; the variance beyond what their counts explain
+    A group's own one is one of Newton's steps from the common one; the variance beyond what their counts explain
     is that of a meta-analysis with random effects (DerSimonian and Laird, 1986).
     """
     from statsmodels.stats.meta_analysis import combine_effects
 
     expected, centred = _expected(found, _read(found), response.mean)
-    moved = centred[:, ELASTICITY]
+    moved = centred[:, part]
     told = np.bincount(group, moved**2 * expected) / dispersion
     score = np.bincount(group, moved * (found.lines - expected)) / dispersion
     known = told > _CLOSE

@@ -30,11 +30,12 @@ def demand(tables: Mapping[str, DataFrame], metrics: pd.DataFrame) -> dict[str, 
         return None
     drawn = days.rename(columns={"low_80": "80 % interval, from", "high_80": "to"})
     judged = metrics[(metrics["stage"] == "judge_demand") & metrics["metric"].isin(MEASURES)]
-    judged = judged[judged["segment"].isin(["item_week", "item_lead", "shop_week"])]
+    judged = judged[judged["segment"].isin(["item_week", "item_week_promoted", "item_lead", "shop_week"])]
     return {
         "days": Markup(plots.lines(drawn, "day", "units a day")),
         "categories": _most(said, "category").withColumn("title", F.col("series_id")).toPandas().to_dict("records"),
         "items": _titled(_most(said, "item"), tables["item_text"]).toPandas().to_dict("records"),
+        "promoted": _titled(_promoted(said), tables["item_text"]).toPandas().to_dict("records"),
         "lead": said.where("grain = 'lead'").agg(F.max("days").alias("days")).toPandas()["days"].tolist()[0],
         "judged": judged.sort_values(["segment", "metric", "model"]).to_dict("records"),
         "prices": _prices(tables, metrics[metrics["stage"] == "judge_what_if"]),
@@ -96,6 +97,14 @@ def _most(said: DataFrame, level: str) -> DataFrame:
     until = said.where((F.col("level") == level) & (F.col("grain") == "lead"))
     names = ("series_id", "expected", "low_80", "high_80", "stock_needed")
     return until.orderBy(F.desc("expected"), "series_id").limit(LINES).select(*names)
+
+
+def _promoted(said: DataFrame) -> DataFrame:
+    """The items that will be asked for most in a week with a named promotion of theirs."""
+    weeks = said.where("level = 'item' and grain = 'week' and promotion_days > 0")
+    names = ("series_id", F.col("start").cast("string").alias("start"), "promotion_days", "expected", "stock_needed")
+    most = weeks.orderBy(F.desc("expected"), "series_id", "start").limit(LINES)
+    return most.select(*names, F.col("expected_off_promotion").alias("off"))
 
 
 def _titled(most: DataFrame, item_text: DataFrame, by: str = "expected") -> DataFrame:

@@ -177,8 +177,23 @@ DEMAND_FORECAST = Table(
         column(
             "expected",
             "double",
-            "mean units: days sum to weeks, items to categories, categories to the shop",
+            "mean units: days sum to weeks, items to categories, categories to the shop; with promotions that the shop "
+            "has named (silver.promotions), and as many more as it usually names later",
             "expected >= 0",
+        ),
+        column(
+            "expected_off_promotion",
+            "double",
+            "the same if nothing were on promotion; what is expected where the shop names no promotions",
+            "expected_off_promotion >= 0",
+            before="expected",
+        ),
+        column(
+            "promotion_days",
+            "int?",
+            "of an item: days of these on which it will be on promotion, as the shop has named them; null where it "
+            "names none",
+            "promotion_days between 0 and days",
         ),
         column("median", "double", "as likely more as less, in whole units", "median >= 0"),
         column("low_80", "double", "four times in five the demand lies from here", "low_80 >= 0"),
@@ -212,8 +227,15 @@ DEMAND_WHAT_IF = Table(
             "boolean",
             "on promotion: supposed both ways where the shop names its promotions (silver.promotions); where it names "
             "none, the price lies so far below the usual one that it counts as one",
+            # By the default of apps.what_if.promotion_from: there was no calendar yet.
+            before="price <= 0.9 * usual_price",
         ),
-        column("promotion_tonight", "boolean", "the same of tonight's price on the as-of date"),
+        column(
+            "promotion_tonight",
+            "boolean",
+            "the same of tonight's price on the as-of date",
+            before="price / (1 + price_change) <= 0.9 * usual_price",
+        ),
         column("currency", "string?", "ISO 4217; that of most events of the item"),
         column("price", "double", "unit price in `currency` that is supposed", "price > 0"),
         column("usual_price", "double", "what most of the last days showed", "usual_price > 0"),
@@ -221,7 +243,8 @@ DEMAND_WHAT_IF = Table(
         column(
             "expected",
             "double",
-            "units at that price; as it stands tonight those of output.demand_forecast",
+            "units if it were so on all days; off promotion at tonight's price `expected_off_promotion` of "
+            "output.demand_forecast",
             "expected >= 0",
         ),
         column("low_80", "double", "mean units if the response is weaker or stronger, four times in five from here"),

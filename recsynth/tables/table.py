@@ -22,15 +22,22 @@ class Column:
     meaning: str
     required: bool = True
     rule: str | None = None
+    before: str | None = None
+    """In SQL over the other columns: its value in rows that were written before the table had it; null without."""
+
+    @property
+    def is_addable(self) -> bool:
+        """Whether a lake that lacks the column can be given it."""
+        return not self.required or self.before is not None
 
 
-def column(name: str, type_: str, meaning: str, rule: str | None = None) -> Column:
+def column(name: str, type_: str, meaning: str, rule: str | None = None, before: str | None = None) -> Column:
     """Declare a column; a type that ends in `?` may be null.
 
     >>> column("price", "decimal(18,4)?", "unit price in `currency`", "price >= 0").required
     False
     """
-    return Column(name, type_.rstrip("?"), meaning, not type_.endswith("?"), rule)
+    return Column(name, type_.rstrip("?"), meaning, not type_.endswith("?"), rule, before)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from recsynth.apps.demand_series import units_by_day
 from recsynth.apps.settings import DemandSettings
 from recsynth.settings import Settings
 from recsynth.stage import Night
-from recsynth.tables.silver import ITEMS
+from recsynth.tables.silver import ITEMS, PROMOTIONS
 from tests.rows import events, night, table
 
 AS_OF, WEEKS = date(2024, 6, 1), 30
@@ -60,7 +60,7 @@ def sold(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def said(spark: SparkSession, sold: DataFrame) -> pd.DataFrame:
-    return demand_forecast(sold, catalogue(spark), at()).toPandas()
+    return demand_forecast(sold, catalogue(spark), table(spark, PROMOTIONS, []), at()).toPandas()
 
 
 def test_every_series_has_its_weeks_days_and_lead_time(said: pd.DataFrame) -> None:
@@ -87,6 +87,11 @@ def test_days_sum_to_weeks_items_to_categories_and_categories_to_the_shop(said: 
     lead = said[(said["grain"] == "lead") & (said["level"] == "shop")]["expected"].item()
     days = said[(said["grain"] == "day") & (said["level"] == "shop")].sort_values("start")["expected"]
     assert lead == pytest.approx(days.head(10).sum())
+
+
+def test_without_a_calendar_nothing_is_told_of_promotions(said: pd.DataFrame) -> None:
+    assert (said["expected_off_promotion"] == said["expected"]).all()
+    assert said["promotion_days"].isna().all()
 
 
 def test_the_planted_level_and_weekend_are_found(said: pd.DataFrame) -> None:
@@ -122,7 +127,7 @@ def test_nothing_of_later_days_of_bots_or_of_double_clicks_counts_and_order_does
     bots = events(spark, [("b", "i05", "purchase", before(3))] * 50, is_bot=True)
     doubles = events(spark, [("u", "i05", "purchase", before(3))] * 50, is_near_duplicate=True)
     more = sold.unionByName(events(spark, noise)).unionByName(bots).unionByName(doubles).repartition(5)
-    found = demand_forecast(more, catalogue(spark), at()).toPandas()
+    found = demand_forecast(more, catalogue(spark), table(spark, PROMOTIONS, []), at()).toPandas()
     key = ["level", "series_id", "grain", "start"]
     pd.testing.assert_frame_equal(
         found.sort_values(key, ignore_index=True), said.sort_values(key, ignore_index=True), atol=1e-5
@@ -148,14 +153,14 @@ def test_the_driver_learns_from_no_more_rows_than_it_is_said_to(
         return fit(x, *rest)
 
     monkeypatch.setattr(QuantileTrees, "fit", counted)
-    found = demand_forecast(sold, catalogue(spark), at(max_rows=120))
+    found = demand_forecast(sold, catalogue(spark), table(spark, PROMOTIONS, []), at(max_rows=120))
     assert found.where("level = 'item'").select("interval_by").distinct().count() == 1
     assert learned == [120, 120, 120], "weeks, days, lead time: of 160 items at an origin, and their steps"
 
 
 def test_a_shop_too_young_to_look_back_gets_counts_of_poisson(spark: SparkSession) -> None:
     young = events(spark, [("u", "a", "purchase", before(d)) for d in (3, 6, 9)])
-    found = demand_forecast(young, table(spark, ITEMS, []), at()).toPandas()
+    found = demand_forecast(young, table(spark, ITEMS, []), table(spark, PROMOTIONS, []), at()).toPandas()
     assert set(found["interval_by"]) == {"poisson"}
     week = found[(found["level"] == "item") & (found["grain"] == "week")].iloc[0]
     assert 0 < week["expected"] < 3
@@ -163,10 +168,10 @@ def test_a_shop_too_young_to_look_back_gets_counts_of_poisson(spark: SparkSessio
 
 
 def test_without_a_sale_or_switched_off_the_table_is_empty(spark: SparkSession, sold: DataFrame) -> None:
-    none = table(spark, ITEMS, [])
-    assert demand_forecast(events(spark, []), none, at()).count() == 0
-    assert demand_forecast(events(spark, [("u", "a", "view", before(3))]), none, at()).count() == 0
-    assert demand_forecast(sold, none, at(enabled=False)).count() == 0
+    none, calendar = table(spark, ITEMS, []), table(spark, PROMOTIONS, [])
+    assert demand_forecast(events(spark, []), none, calendar, at()).count() == 0
+    assert demand_forecast(events(spark, [("u", "a", "view", before(3))]), none, calendar, at()).count() == 0
+    assert demand_forecast(sold, none, calendar, at(enabled=False)).count() == 0
 
 
 def test_a_lead_time_beyond_the_horizon_is_refused() -> None:

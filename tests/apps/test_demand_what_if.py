@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -54,7 +55,8 @@ def sale(item_id: str, day: int, price: Decimal | None, number: int, **fields: A
 def forecast(spark: SparkSession, ids: list[str]) -> DataFrame:
     rows = [
         {"level": "item", "series_id": i, "grain": grain, "start": AS_OF + timedelta(days=days * k), "days": days,
-         "expected": 14.0 * days / 7, **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95"), 1.0),
+         "expected": 99.0, "expected_off_promotion": 14.0 * days / 7,
+         **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95"), 1.0),
          "stock_needed": 1.0, "model": "ses", "interval_by": "trees"}
         for i in ids for grain, days in (("week", 7), ("day", 1)) for k in range(HORIZON // days)
     ]  # fmt: skip
@@ -76,6 +78,11 @@ def named(spark: SparkSession, *days: tuple[str, int, int], **fields: Any) -> Da
          "copies": 1, **fields}
         for item, first, last in days
     ])  # fmt: skip
+
+
+def on(days: Iterable[int]) -> list[dict[str, int]]:
+    """Days on promotion as promoted_days tells them."""
+    return [{"day": day, "told": 0} for day in days]
 
 
 def told(
@@ -217,7 +224,7 @@ def test_no_price_is_borrowed_across_the_edge_of_a_named_promotion() -> None:
     # Seen at 8 on one day of a week on promotion, at 10 on two days before and after it.
     days = [{"day": d, "currency": "GBP", "cents": c, "seen": 3, "lines": 1}
             for d, c in ((0, 1000), (5, 1000), (8, 800), (15, 1000), (20, 1000))]  # fmt: skip
-    frame = pd.DataFrame({"item_id": ["i"], "days": [days], "promoted": [list(range(7, 14))]})
+    frame = pd.DataFrame({"item_id": ["i"], "days": [days], "promoted": [on(range(7, 14))]})
     settings = WhatIfSettings(reach_days=5, period_days=21, least_known=0.5)
     (named,) = demand_module._cells(np.ones(21), settings, is_named=True)(iter([frame]))
     assert named["is_promotion"].tolist() == [[1.0, 0.0]]
@@ -232,7 +239,7 @@ def test_tonights_price_is_that_of_days_like_tonight() -> None:
     days = [{"day": d, "currency": "GBP", "cents": 800 if d // 7 in (0, 2) else 1000, "seen": 3, "lines": 1}
             for d in range(21)]  # fmt: skip
     week = [*range(7), *range(14, 21)]
-    ended, goes_on, begins = week, [*week, 21], [*range(7, 14), 21]
+    ended, goes_on, begins = on(week), on([*week, 21]), on([*range(7, 14), 21])
     frame = pd.DataFrame({"item_id": ["a", "b", "c"], "days": [days] * 3, "promoted": [ended, goes_on, begins]})
     (found,) = demand_module._cells(np.ones(21), WhatIfSettings(), is_named=True)(iter([frame]))
     assert found["price"].tolist() == [10.0, 8.0, 10.0]
@@ -278,9 +285,12 @@ def test_named_promotions_are_told_apart_from_cheap_days(spark: SparkSession) ->
     assert (stays["expected"], stays["revenue_change"]) == (56.0, 0.0)
     assert promoted["expected"] == pytest.approx(56 * promoted["promotion_lift"])
     assert promoted["revenue"] == pytest.approx(10 * promoted["expected"])
-    ended, on = found.loc[("i03", 0.0)].to_dict("records")
-    assert (on["expected"], on["low_80"]) == (56.0, 56.0)
-    assert ended["expected"] == pytest.approx(56 / ended["promotion_lift"])
+    # On promotion tonight: the forecast's units off promotion are those once it has ended.
+    ended, goes_on = found.loc[("i03", 0.0)].to_dict("records")
+    assert (ended["expected"], ended["low_80"]) == (56.0, 56.0)
+    assert goes_on["expected"] == pytest.approx(56 * goes_on["promotion_lift"])
+    assert (goes_on["revenue_change"], goes_on["chance_of_more_revenue"]) == (0.0, 0.5)
+    assert ended["revenue_change"] == pytest.approx(1 / ended["promotion_lift"] - 1)
     # By the price alone, the weeks at 20 % less would be the promotions, and would change nothing.
     unnamed = told(spark, rows, at(price_changes=[-0.2]))
     assert len(unnamed) == 2 * ITEMS_SOLD

@@ -37,7 +37,7 @@ def judged(spark: SparkSession, rows: list[tuple[Any, ...]]) -> dict[tuple[str, 
             "interval_by": "trees"}  # fmt: skip
     said = [
         {"level": "item", "series_id": i, "grain": "week", "start": AS_OF + timedelta(days=7 * w), "days": 7,
-         "median": m, "expected": e, **ends}
+         "median": m, "expected": e, "expected_off_promotion": 1.0, "promotion_days": 7 * (i == "a" and w == 0), **ends}
         for i, (m, e) in SAID.items() for w in range(3)
     ]  # fmt: skip
     found = judge_demand(events(spark, rows), table(spark, ITEMS, []), table(spark, DEMAND_FORECAST, said), AT)
@@ -62,6 +62,13 @@ def test_figures_are_arithmetic_over_the_weeks_that_have_passed(spark: SparkSess
     assert found["bias", "demand", "item_week"].value == pytest.approx((2 * 4.0 + 2 * 0.5) / 10 - 1)
     assert found["wape", "demand", "item_week"].value == pytest.approx((1 + 1 + 0.5 + 1.5) / 10)
     assert found["mase", "demand", "item_week"]["count"] == 2
+    # The first week of `a` alone is on a named promotion: 3 came, 4 were expected, and 1 without it.
+    promoted = {model: found["wrmsse", model, "item_week_promoted"].value for model in ("demand", "off_promotion")}
+    assert promoted["demand"] == pytest.approx(1 / np.mean(scale["a"] ** 2) ** 0.5)
+    assert promoted["off_promotion"] == pytest.approx(2 / np.mean(scale["a"] ** 2) ** 0.5)
+    assert found["bias", "off_promotion", "item_week_promoted"].value == pytest.approx(1 / 3 - 1)
+    assert found["mase", "demand", "item_week_promoted"]["count"] == 1
+    assert not [key for key in found if key[1] == "off_promotion" and key[2] != "item_week_promoted"]
 
 
 def test_without_later_days_nothing_is_judged(spark: SparkSession) -> None:

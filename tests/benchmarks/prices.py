@@ -5,8 +5,9 @@
 
 Online Retail: the stages that it needs, from raw files, as of each date. The simulated shop, of so many users and with
 the promotions of its default: the same, and what a promotion multiplies orders by as the table says, beside what it did
-by the planted calendar: a regression on the true promotions of all days before the as-of date. `--unnamed`: the shop
-does not tell its calendar, and prices alone must tell what a promotion is.
+by the planted calendar: a regression on the true promotions of all days before the as-of date; and demand as it is
+forecast with the calendar and without it, judged on the days after. `--unnamed`: the shop does not tell its calendar,
+and prices alone must tell what a promotion is.
 Exit code 0 only where no gain's 95 % interval lies below 0 and the told lift's 80 % interval holds the planted one.
 """
 
@@ -25,6 +26,8 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import functions as F
 
+from recsynth.apps.demand_forecast import demand_forecast
+from recsynth.apps.judge_demand import judge_demand
 from recsynth.apps.price_response import NEUTRAL, Cells, Response, dispersion, fit, joined, quantile
 from recsynth.nightly import run_night
 from recsynth.pipeline import STAGES
@@ -32,8 +35,9 @@ from recsynth.session import session
 from recsynth.settings import Settings
 from recsynth.store import Store
 from recsynth.tables.ops import METRICS, STAGE_RUNS
-from recsynth.tables.output import DEMAND_WHAT_IF
-from recsynth.tables.silver import EVENTS
+from recsynth.tables.output import DEMAND_FORECAST, DEMAND_WHAT_IF
+from recsynth.tables.silver import EVENTS, ITEMS, PROMOTIONS
+from tests.rows import night
 
 DATES = ("2011-06-11", "2011-07-23", "2011-08-20", "2011-09-17", "2011-10-15")
 NEEDED = ("land", "clean", "items", "demand_forecast", "demand_what_if", "judge_what_if")
@@ -66,6 +70,8 @@ def main() -> int:
                 settings = settings.model_copy(update={"sources": kept})
             store, missed = _night(settings, SIMULATED, f"simulated shop, seed {seed}")
             faults += missed + _planted(store, settings, folder / "landing_truth")
+            if not options.unnamed:
+                _forecasts(store, settings)
     for fault in faults:
         print(f"MISSED {fault}")
     return 1 if faults else 0
@@ -122,6 +128,22 @@ def _planted(store: Store, settings: Settings, truth: Path) -> list[str]:
     if not low <= np.exp(mean) <= high:
         return [f"seed {settings.seed}: lift {told:.3f} ({low:.3f} to {high:.3f}), planted {np.exp(mean):.3f}"]
     return []
+
+
+def _forecasts(store: Store, settings: Settings) -> None:
+    """Demand as it was forecast tonight, beside the same without a calendar, judged on the same days and items."""
+    at = night(SIMULATED, settings)
+    ours, key = store.read_night(DEMAND_FORECAST, SIMULATED), ["level", "series_id", "grain", "start"]
+    events, items, promotions = (store.read_before(t, at.cutoff, SIMULATED) for t in (EVENTS, ITEMS, PROMOTIONS))
+    plain = demand_forecast(events, items, promotions.limit(0), at).drop("promotion_days")
+    plain = plain.join(ours.select(*key, "promotion_days"), on=key)
+    for name, said in (("named", ours), ("none", plain)):
+        judged = judge_demand(store.read(EVENTS), store.read(ITEMS), said, at).where("model = 'demand'")
+        wanted = judged.where("segment in ('item_week', 'item_week_promoted', 'item_day_promoted', 'shop_week')")
+        wanted = wanted.where("metric in ('mase', 'wrmsse', 'bias', 'coverage_80')").orderBy("segment", "metric")
+        for row in wanted.collect():
+            print(f"simulated shop, seed {settings.seed} | {SIMULATED} | {row.segment} {row.metric} | "
+                  f"forecast, calendar: {name} | {row.value:.4f} | | {row['count']}", flush=True)  # fmt: skip
 
 
 def _by_calendar(store: Store, settings: Settings, promotions: pd.DataFrame, among: set[str]) -> Response:

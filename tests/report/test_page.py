@@ -66,6 +66,7 @@ METRICS = [
     metric("judge_propensity", "probability_predicted", "propensity", "buy_28/0.2 to 0.3", 0.25, None, None, 2),
     metric("judge_demand", "mase", "demand", "item_week", 0.7777, 0.7, 0.8, 2),
     metric("judge_demand", "mase", "demand", "item_day", 0.6666, 0.6, 0.7, 2),
+    metric("judge_demand", "wrmsse", "off_promotion", "item_week_promoted", 0.9876, None, None, 2),
     metric("judge_what_if", "promotion_orders", "what_if", "changed_prices", 0.9876, 0.9, 1.1, 2),
     metric("judge_what_if", "promotion_orders", "no_response", "changed_prices", 1.2345, 0.9, 1.1, 2),
     metric("judge_propensity", "probability_observed", "propensity", "buy_28/0.2 to 0.3", 0.5, None, None, 2),
@@ -278,6 +279,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
             "start": AS_OF + timedelta(days=n),
             "days": days,
             "expected": 4321.0,
+            "expected_off_promotion": 3210.0,
+            "promotion_days": 5 if level == "item" and grain == "week" else None,
             "median": 4321.0,
             "low_80": 4000.0,
             "high_80": 5000.0,
@@ -551,6 +554,10 @@ def test_demand_is_told_with_the_stock_that_covers_it_and_what_the_judge_found(p
     assert "Asked for most within 14 days, by item" in said
     assert f"{SCRIPT} 4,321 4,000 5,000 5,678" in said
     assert "item by week mase demand 0.778" in said
+    assert "item by week, on promotion wrmsse off promotion 0.988" in said
+    assert "On promotion in the weeks to come" in said
+    assert f"{AS_OF} 5 4,321.0 3,210.0 5,678" in said
+    assert "On promotion in the weeks to come" not in text(empty)
     assert "item by day" not in said
     assert "No demand was forecast tonight." in text(empty)
 

@@ -63,6 +63,7 @@ def test_what_was_told_last_counts(spark: SparkSession) -> None:
     # In whatever order it landed.
     for told in (rows, rows[::-1]):
         found = promoted_days(table(spark, PROMOTIONS, told), date(2024, 3, 2), date(2024, 3, 10))
-        assert {r.item_id: r.promoted for r in found.collect()} == {
+        assert {r.item_id: [pair.day for pair in r.promoted] for r in found.collect()} == {
             "moved": [1, 2, 3, 4, 7], "on again": [6, 7], "twice a day": [0, 1, 2, 3]
         }  # fmt: skip
+        assert {pair.told for r in found.collect() for pair in r.promoted} == {-30}, "first spoken of on 1 February"
