@@ -47,6 +47,8 @@ class Store:
         `may_change` is asked before every change of a table and raises where the lake is held by another run now.
         """
         self.spark, self.lake, self.catalog, self.may_change = spark, lake.rstrip("/"), catalog, may_change
+        self._whole: set[str] = set()
+        """Tables with every column that they declare: looked at once, and again once an earlier version is put back."""
 
     def path(self, table: Table) -> str:
         """The table's folder."""
@@ -121,8 +123,9 @@ class Store:
         is_new = self.version(table) == ABSENT
         if is_new:
             self._create(table)
-        else:
+        elif table.name not in self._whole:
             self._grow(table)
+        self._whole.add(table.name)
         observation = Observation()
         checked = rows.observe(observation, *row_checks(table), *self._touched(table))
         if table.write == "merge" and not is_new:
@@ -147,6 +150,7 @@ class Store:
         if current == version:
             return
         self.may_change()
+        self._whole.discard(table.name)
         fault_point(f"restore.{table.name}")
         if version == ABSENT:
             self.delete_folder(self.path(table))

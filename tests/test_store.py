@@ -56,7 +56,7 @@ def test_a_table_of_before_is_given_the_columns_that_it_lacks(
     store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a", 3.0)]), FIRST)
     more = column("twice", "double" if before else "double?", "twice the weight", before=before)
     now = grown(QUERY_ITEMS, more)
-    told = 6.0 if before else None
+    told, store = (6.0 if before else None), Store(spark, store.lake)
     assert [r.twice for r in store.read_night(now, FIRST).collect()] == [told]
     assert store.version(now) == 1, "reading writes nothing"
     store.write(now, table(spark, now, [pair("b") | {"twice": 9.0}]), SECOND)
@@ -66,11 +66,13 @@ def test_a_table_of_before_is_given_the_columns_that_it_lacks(
     assert [r.twice for r in store.read(now, version=1).collect()] == [told]
 
 
+@pytest.mark.slow
 def test_a_merged_table_and_one_of_partitions_are_given_columns_too(spark: SparkSession, store: Store) -> None:
     of_events = [events(spark, [("a", "x", "view", NOON)]), item_records(spark, [item_record("x", FIRST, title="A")])]
     for declared, rows in zip((EVENTS, ITEM_RECORDS), of_events, strict=True):
         store.write(declared, rows, FIRST)
         now = grown(declared, column("told_by", "string", "who told it", before="concat('the ', source)"))
+        store = Store(spark, store.lake)
         later = rows.withColumn("told_by", F.lit("somebody"))
         if declared is EVENTS:
             later = later.withColumns({"event_id": F.lit("n"), "event_date": F.lit(SECOND)})
@@ -107,6 +109,7 @@ def test_a_lake_of_before_keeps_its_answers_to_prices_and_its_forecasts(spark: S
             **dict.fromkeys(("median", "low_80", "high_80", "low_95", "high_95"), 1.0)}  # fmt: skip
     store.write(then, table(spark, then, [week]), FIRST)
     later = week | {"expected_off_promotion": 1.0, "promotion_days": 7}
+    store = Store(spark, store.lake)
     store.write(DEMAND_FORECAST, table(spark, DEMAND_FORECAST, [later]), SECOND)
     found = store.read(DEMAND_FORECAST).orderBy("run_date").collect()
     assert [(r.expected_off_promotion, r.promotion_days) for r in found] == [(2.0, None), (1.0, 7)]

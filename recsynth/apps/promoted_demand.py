@@ -82,21 +82,26 @@ def calendar_of(of_items: DataFrame, night: Night) -> Calendar:
     )
     for row in of_day.collect():  # bound: a row a day
         exposure[row["day"]] = row["lines"]
-    named = of_items.select(F.explode("promoted").alias("p")).select("p.*").where(F.col("day") < days)
+    began = F.array_min(F.transform("sold", lambda pair: pair["day"])).alias("began")
+    named = of_items.select(began, F.explode("promoted").alias("p")).select("began", "p.*").where(F.col("day") < days)
     ahead = F.greatest(F.least(F.col("day") - F.col("told"), F.lit(horizon)), F.lit(0)).alias("ahead")
-    counted = np.zeros(horizon + 1)
-    since = days
-    for row in named.groupBy(ahead).agg(F.count("*").alias("days"), F.min("day").alias("first")).collect():
-        counted[row["ahead"]], since = row["days"], min(since, row["first"])  # bound: a row a day of the horizon
-    began = F.greatest(F.array_min(F.transform("sold", lambda pair: pair["day"])), F.lit(since))
-    known = of_items.agg(F.sum(F.greatest(F.lit(days) - began, F.lit(0)))).first()
+    by_ahead = named.groupBy(ahead).agg(
+        F.count("*").alias("days"),
+        F.count_if(F.col("day") >= F.col("began")).alias("on_sale"),
+        F.min("day").alias("first"),
+    )
+    told, promoted, since = np.zeros(horizon + 1), 0, days
+    for row in by_ahead.collect():  # bound: a row a day of the horizon
+        told[row["ahead"]], promoted, since = row["days"], promoted + row["on_sale"], min(since, row["first"])
+    on_sale = F.greatest(F.lit(days) - F.greatest(began, F.lit(since)), F.lit(0))
+    known = of_items.agg(F.sum(on_sale)).first()
     # Told on the day itself or afterwards, it tells nothing of how far ahead the next will be told.
-    in_time = counted[1:][::-1].cumsum()[::-1]
+    in_time = told[1:][::-1].cumsum()[::-1]
     return Calendar(
         beliefs=Beliefs.learned_from(changed(_with_cells(of_items, exposure, night), what_if, night), PROMOTION),
         exposure=exposure,
         told_ahead=in_time / max(in_time[0], 1.0),
-        usual_share=min(float(counted.sum() / max(known[0] or 0, 1)), 1.0) if known is not None else 0.0,
+        usual_share=promoted / max(known[0] or 0, 1) if known is not None else 0.0,
         since=since,
         period_days=what_if.period_days,
     )

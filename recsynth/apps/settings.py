@@ -117,7 +117,8 @@ class WhatIfSettings(Section):
     period_days: int = Field(
         56,
         ge=7,
-        description="Days within which an item's prices are compared; longer ones take its rise for an effect.",
+        description="Days within which an item's prices, or its days on promotion and others, are compared; longer "
+        "ones take its rise for an effect.",
     )
     reach_days: int = Field(
         3, ge=0, description="Days before and after a day whose events tell its price where its own are too few."
@@ -127,7 +128,9 @@ class WhatIfSettings(Section):
         0.5, ge=0, le=1, description="Share of a period's days whose price is known, without which it is left out."
     )
     max_items: int = Field(
-        20_000, ge=1, description="Items whose price changed that the driver learns from at most, drawn by hash."
+        20_000,
+        ge=1,
+        description="Items whose price changed, or that were promoted, that the driver learns from at most, by hash.",
     )
 
     @field_validator("price_changes")

@@ -87,6 +87,7 @@ def test_who_spends_is_told_from_who_does_not_and_the_interval_holds(happened: D
     assert 0.68 < np.mean(held) < 0.92
 
 
+@pytest.mark.slow
 def test_the_same_whatever_the_partitions_and_whatever_comes_later(happened: DataFrame, said: dict[str, Any]) -> None:
     shuffled = user_days(before(happened).repartition(3, "event_id").orderBy(F.rand(1)))
     assert {r.user_id: r for r in customer_value(shuffled, at()).collect()} == said

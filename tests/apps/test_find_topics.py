@@ -73,6 +73,7 @@ def read(spark: SparkSession) -> dict[str, Any]:
             **empty}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_both_classifiers_are_taught_by_what_was_told(read: dict[str, Any]) -> None:
     taught = {r.task: sorted(r.classes) for r in read["classifiers"].collect()}
     assert taught == {"post_topic": sorted(set(SAID) - {NEW_TOPIC}),
@@ -83,6 +84,7 @@ def test_both_classifiers_are_taught_by_what_was_told(read: dict[str, Any]) -> N
     assert twice.count() == 0
 
 
+@pytest.mark.slow
 def test_the_topic_that_nobody_named_is_found(read: dict[str, Any]) -> None:
     topics = read["found_topics"].collect()
     new = [t for t in topics if "app" in t.words[:3]]
@@ -96,6 +98,7 @@ def test_the_topic_that_nobody_named_is_found(read: dict[str, Any]) -> None:
     assert sum(about.values()) >= 0.9 * len(about)
 
 
+@pytest.mark.slow
 def test_a_topic_keeps_its_name_and_its_first_night(read: dict[str, Any], spark: SparkSession) -> None:
     renamed = read["found_topics"].withColumn("topic", F.concat(F.lit("our "), "topic"))
     nights = renamed.withColumn("run_date", F.lit(AS_OF))
@@ -106,6 +109,7 @@ def test_a_topic_keeps_its_name_and_its_first_night(read: dict[str, Any], spark:
     assert {t.since for t in kept} == {AS_OF}
 
 
+@pytest.mark.slow
 def test_posts_become_opinions_of_their_topics(read: dict[str, Any]) -> None:
     names = ("reviews", "posts", "items", "click_farms", "post_topics", "classifiers")
     made = opinions(*(read[name] for name in names), read["labels"], read["night"])
@@ -120,6 +124,7 @@ def test_posts_become_opinions_of_their_topics(read: dict[str, Any]) -> None:
     assert counted["posts_read_by", "text"] > 0
 
 
+@pytest.mark.slow
 def test_switched_off_or_without_posts_there_is_no_topic(read: dict[str, Any], spark: SparkSession) -> None:
     nights = read["found_topics"].withColumn("run_date", F.lit(AS_OF))
     for said, on in ((read["posts"], at(found={"enabled": False})), (table(spark, POSTS, []), at())):
