@@ -36,7 +36,8 @@ def completed(table: Table, rows: DataFrame) -> DataFrame:
     lacking = [c for c in table.columns if c.name not in rows.columns and c.is_addable]
     if not lacking:
         return rows
-    return rows.withColumns({c.name: F.expr(c.before or "NULL").cast(c.type) for c in lacking})
+    told = {c.name: F.expr(c.before or "NULL").cast(c.type).alias(c.name, metadata=c.comment) for c in lacking}
+    return rows.withColumns(told)
 
 
 def row_checks(table: Table) -> list[SparkColumn]:

@@ -249,12 +249,10 @@ class Store:
         if not lacking:
             return
         log.warning("%s was written before it had %s", table.name, ", ".join(c.name for c in lacking))
-        if any(c.before is not None for c in lacking):
-            writer = completed(table, stored).write.format("delta").mode("overwrite")
-            writer.option("mergeSchema", "true").save(self.path(table))
-        else:
-            columns = ", ".join(f"`{c.name}` {c.type}" for c in lacking)
-            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({columns})")
+        rows, mode = completed(table, stored), "overwrite"
+        if all(c.before is None for c in lacking):
+            rows, mode = rows.where("false"), "append"
+        rows.write.format("delta").mode(mode).option("mergeSchema", "true").save(self.path(table))
         fault_point(f"write.{table.name}.grown")
 
     def _register(self, table: Table) -> None:

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from recsynth.errors import ContractError
+from recsynth.faults import FaultError, planted
 from recsynth.scan import scan
 from recsynth.store import ABSENT, Store
 from recsynth.tables.gold import QUERY_ITEMS
@@ -63,7 +64,22 @@ def test_a_table_of_before_is_given_the_columns_that_it_lacks(
     assert store.version(now) == 3, "one commit gives the columns, one writes the night"
     plain = spark.read.format("delta").load(store.path(now))
     assert {(r.query, r.twice) for r in plain.collect()} == {("a", told), ("b", 9.0)}
+    assert plain.schema["twice"].metadata == {"comment": "twice the weight"}
     assert [r.twice for r in store.read(now, version=1).collect()] == [told]
+
+
+@pytest.mark.slow
+def test_a_table_that_was_put_back_is_given_its_columns_again(spark: SparkSession, store: Store) -> None:
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a", 3.0)]), FIRST)
+    now = grown(QUERY_ITEMS, column("twice", "double", "twice the weight", before="2 * weight"))
+    store, rows = Store(spark, store.lake), table(spark, now, [pair("b") | {"twice": 9.0}])
+    with planted(f"write.{now.name}.grown", "raise"), pytest.raises(FaultError):
+        store.write(now, rows, SECOND)
+    for _ in range(2):
+        store.restore(now, 1)
+        assert "twice" not in spark.read.format("delta").load(store.path(now)).columns
+        store.write(now, rows, SECOND)
+        assert {(r.query, r.twice) for r in store.read(now).collect()} == {("a", 6.0), ("b", 9.0)}
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -12,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
+from recsynth.apps.demand_grains import Grain, expected_units, grains, shares
 from recsynth.apps.demand_models import (
     ENDS,
     LEVELS,
@@ -30,11 +30,10 @@ from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
 from recsynth.tables.output import DEMAND_FORECAST
 
-WEEK, DAY, LEAD = "week", "day", "lead"
 SUM = "sum"
 LEAST_WEEKS = 4
 _QUANTILES = (*ENDS, "median", "stock_needed")
-_LEAST_SHARE, _LEAST_UNITS = 0.02, 1e-6
+_LEAST_UNITS = 1e-6
 _AT_ORIGINS = (
     "item_id string, category string, origin int, scale double, features array<double>, rates array<double>, "
     "errors array<double>, days array<double>, base array<double>, to_come array<double>, promoted array<double>"
@@ -46,32 +45,6 @@ _FORECAST = ", ".join(
     + ["model string, interval_by string"]
 )
 _NAMES = [part.split()[0] for part in _FORECAST.split(", ")]
-
-
-@dataclass(frozen=True)
-class Grain:
-    """One way to cut the horizon: the first day and the number of days of each of its steps."""
-
-    name: str
-    steps: tuple[tuple[int, int], ...]
-
-    def sums(self, days: np.ndarray) -> np.ndarray:
-        """Sums of each step of days (rows, horizon), shape (rows, steps)."""
-        return np.column_stack([days[:, first : first + n].sum(1) for first, n in self.steps])
-
-
-def grains(settings: DemandSettings) -> tuple[Grain, ...]:
-    """Weeks, days and the time until stock arrives.
-
-    >>> [(g.name, len(g.steps)) for g in grains(DemandSettings())]
-    [('week', 4), ('day', 28), ('lead', 1)]
-    """
-    n = settings.horizon_weeks
-    return (
-        Grain(WEEK, tuple((7 * k, 7) for k in range(n))),
-        Grain(DAY, tuple((k, 1) for k in range(7 * n))),
-        Grain(LEAD, ((0, settings.lead_days),)),
-    )
 
 
 def demand_forecast(events: DataFrame, items: DataFrame, promotions: DataFrame, night: Night) -> DataFrame:
@@ -198,7 +171,7 @@ def _taught(found: DataFrame, profile: np.ndarray, night: Night) -> dict[str, Qu
     for grain in grains(settings):
         # Every row gives as many of its steps as fit; drawn, so that each step has its share.
         steps, rng = len(grain.steps), np.random.default_rng(night.seed("demand", grain.name))
-        y, share = grain.sums(days), _shares(grain, profile)
+        y, share = grain.sums(days), shares(grain, profile)
         row, step = np.divmod(rng.permutation(y.size)[: settings.max_rows], steps)
         if len(row) < settings.min_rows:
             continue
@@ -206,17 +179,6 @@ def _taught(found: DataFrame, profile: np.ndarray, night: Night) -> dict[str, Qu
         target = y[row, step] / (scale[row] * share[step])
         made[grain.name] = QuantileTrees.fit(inputs, target, levels, settings, night.seed("demand", grain.name, "fit"))
     return made
-
-
-def _shares(grain: Grain, profile: np.ndarray) -> np.ndarray:
-    """Weeks' worth of demand in each step, not quite 0 where the shop is closed: what is divided by it stays finite."""
-    days = np.resize(profile, grain.steps[-1][0] + grain.steps[-1][1])
-    return np.maximum([days[first : first + n].sum() for first, n in grain.steps], _LEAST_SHARE)
-
-
-def _expected(grain: Grain, profile: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """Units (series, steps) of rates a week (series, horizon) on each day: what the profile gives it of them."""
-    return np.asarray(grain.sums(np.resize(profile, rate.shape[1]) * rate))
 
 
 def _rows(
@@ -254,12 +216,13 @@ def _forecast(
             is_named = frame["promoted"].notna().all()
             to_come = np.array(frame["to_come"].tolist()) if is_named else np.ones_like(rate)
             for grain in grains(settings):
-                off, share, steps = _expected(grain, profile, rate), _shares(grain, profile), len(grain.steps)
-                expected = _expected(grain, profile, rate * to_come)
+                off, share, steps = expected_units(grain, profile, rate), shares(grain, profile), len(grain.steps)
+                expected = expected_units(grain, profile, rate * to_come)
                 if grain.name in trees:
                     step = np.tile(np.arange(steps), len(frame))
                     inputs = np.column_stack([np.repeat(x, steps, 0), step, share[step]])
-                    lifted = _expected(grain, profile, to_come) / _expected(grain, profile, np.ones_like(to_come))
+                    usual = expected_units(grain, profile, np.ones_like(to_come))
+                    lifted = expected_units(grain, profile, to_come) / usual
                     unit = np.repeat(scale, steps) * share[step] * lifted.ravel()
                     said = trees[grain.name].predict(inputs) * unit[:, None]
                 else:
@@ -304,11 +267,11 @@ def _summed(profile: np.ndarray, night: Night) -> Callable[[pd.DataFrame], pd.Da
         rates_of_day, made = [f"r{k}" for k in range(n)], []
         off_promotion = np.repeat(now["rate"].to_numpy()[:, None], n, 1)
         for grain in grains(settings):
-            expected = _expected(grain, profile, now[rates_of_day].to_numpy())
-            off = _expected(grain, profile, off_promotion)
+            expected = expected_units(grain, profile, now[rates_of_day].to_numpy())
+            off = expected_units(grain, profile, off_promotion)
             quantiles, by = poisson_quantiles(expected.ravel(), levels).reshape(*expected.shape, -1), "poisson"
             if len(past):
-                then = np.maximum(_expected(grain, profile, past[rates_of_day].to_numpy()), _LEAST_UNITS)
+                then = np.maximum(expected_units(grain, profile, past[rates_of_day].to_numpy()), _LEAST_UNITS)
                 miss = grain.sums(past[[f"d{k}" for k in range(n)]].to_numpy(float)) - then
                 key = pd.MultiIndex.from_frame(past[["level", "series_id"]])
                 usual = float(np.median((miss / then) ** 2)) or 1.0

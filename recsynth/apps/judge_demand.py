@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.apps.catalogue import latest_items
-from recsynth.apps.demand_forecast import DAY, LEAD, WEEK
+from recsynth.apps.demand_grains import DAY, LEAD, WEEK
 from recsynth.apps.demand_series import by_week, matrix, series, units_by_day, with_category
 from recsynth.apps.settings import DemandSettings
 from recsynth.stage import Night
@@ -51,9 +51,12 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     units = F.aggregate(F.transform(in_step, lambda x: x["units"].cast("double")), F.lit(0.0), lambda a, x: a + x)
     judged = judged.withColumn("y", F.coalesce(units, F.lit(0.0)))
     place = F.when(F.col("grain") == DAY, F.col("first") % 7).otherwise(0)
-    every = judged.withColumn("naive", F.col("naive")[place])
-    promoted = every.where("promotion_days > 0").withColumn("grain", F.concat("grain", F.lit(PROMOTED)))
-    return _figures(every.unionByName(promoted), settings.service_level)
+    judged = judged.withColumn("naive", F.col("naive")[place])
+    # Twice in the rows and not in the plan: a union would join and sum everything once more.
+    once = F.array("grain")
+    twice = F.array("grain", F.concat("grain", F.lit(PROMOTED)))
+    judged = judged.withColumn("grain", F.explode(F.when(F.col("promotion_days") > 0, twice).otherwise(once)))
+    return _figures(judged, settings.service_level)
 
 
 def _scales(settings: DemandSettings) -> Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]:

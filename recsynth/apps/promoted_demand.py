@@ -3,7 +3,8 @@
 What an item sells off promotion is forecast from days that are divided by its lift where it was on promotion (the
 baseline and uplift of practice; Fildes, Ma and Kolassa, 2022), and a day to come that the calendar names is multiplied
 by it. The lift is of a promotion with all that comes with it, its lower price too, and is learned from orders: see
-price_response, with the calendar in the place of prices. A calendar is told some days ahead and no further: a day
+price_response, with the calendar in the place of prices. It is that of all days before the as-of date, at the earlier
+origins too from which a forecast is tried. A calendar is told some days ahead and no further: a day
 beyond it that it does not name may be named yet, as likely as days have been so far.
 """
 
@@ -35,8 +36,7 @@ class Calendar:
     exposure: np.ndarray
     """Orders of the whole shop (days,), up to tonight."""
     told_ahead: np.ndarray
-    """Share of days on promotion (horizon,) that are named so many days before, and one: of tonight's day k what is
-    told before tonight."""
+    """Of the day k days from tonight (horizon,): the share of days on promotion that are named before tonight."""
     usual_share: float
     """Share of an item's days on promotion, of all items."""
     since: int

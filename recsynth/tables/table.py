@@ -26,6 +26,11 @@ class Column:
     """In SQL over the other columns: its value in rows that were written before the table had it; null without."""
 
     @property
+    def comment(self) -> dict[str, str]:
+        """What stands beside it in the lake."""
+        return {"comment": self.meaning}
+
+    @property
     def is_addable(self) -> bool:
         """Whether a lake that lacks the column can be given it."""
         return not self.required or self.before is not None
@@ -85,7 +90,7 @@ class Table:
     @property
     def stored_schema(self) -> StructType:
         """The schema that a new table is made with: what each column means stands beside it."""
-        fields = [StructField(c.name, DataType.fromDDL(c.type), metadata={"comment": c.meaning}) for c in self.columns]
+        fields = [StructField(c.name, DataType.fromDDL(c.type), metadata=c.comment) for c in self.columns]
         night = StructField(RUN_DATE, DateType(), metadata={"comment": "as-of date of the night"})
         return StructType([*fields, night] if self.nightly else fields)
 
