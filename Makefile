@@ -7,6 +7,10 @@ RECSYNTH_DATA ?= ../shared/data
 export PYSPARK_PYTHON := $(CURDIR)/$(BIN)/python
 export RECSYNTH_DATA
 export TOKENIZERS_PARALLELISM := false
+# Tests in so many processes, each with a Spark session of up to 4 GB and one thread for torch and trees, lest they
+# wait for each other's; the tests of a file stay together.
+PROCESSES ?= 2
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 .PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks install clean
 
@@ -14,10 +18,10 @@ nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG 
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
 
 test: .venv/installed  ## run every test but the slow ones
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(TESTS) -m "not slow" $(ARGS)
 
 test-slow: .venv/installed  ## run the slow tests: whole nights, one of them killed on the way, real data, two processes
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(TESTS) -m slow $(ARGS)
 
 lint: .venv/installed  ## style and types
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Fixtures that every test shares: one Spark session a run, the real data where they are."""
+"""Fixtures that every test shares: one Spark session a process, the real data where they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ collect_ignore = ["benchmarks/peers.py"]
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A small local session with Delta, shared by the whole run."""
+    """A small local session with Delta, shared by all tests of a process."""
     warehouse = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
     spark = session("tests", small("local[2]", "4g", COLLECTOR, **warehouse))
     yield spark

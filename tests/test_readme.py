@@ -141,10 +141,12 @@ def parsed(words: list[str]) -> argparse.Namespace:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_a_command_is_one_that_exists(words: list[str]) -> None:
     if words[0] == "make":
-        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        makefile = (ROOT / "Makefile").read_text()
+        targets = re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+        variables = re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE)
         given = dict(word.split("=", 1) for word in words[2:])
         assert words[1] in targets
-        assert set(given) <= {"CONFIG", "AS_OF", "ARGS"}
+        assert set(given) <= {*variables, "ARGS"}
         assert all((ROOT / word).exists() for word in given.values() if word.startswith(("conf/", "tests/")))
         arguments = shlex.split(given.get("ARGS", "")) if words[1] == "nightly" else []
         Settings.load(ROOT / given.get("CONFIG", "conf/tiny.toml"), [w for w in arguments if w != "--set"])
