@@ -89,7 +89,7 @@ class Store:
         """
         empty = version == ABSENT or (version is None and self.version(table) == ABSENT)
         if empty:
-            rows = self.spark.createDataFrame([], table.schema)
+            rows = table.empty(self.spark)
             return rows.withColumn(RUN_DATE, F.lit(None).cast("date")) if table.nightly else rows
         reader = self.spark.read.format("delta")
         rows = (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))

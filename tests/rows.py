@@ -17,6 +17,8 @@ from recsynth.tables.table import Table
 
 def table(spark: SparkSession, declared: Table, rows: Sequence[dict[str, Any]]) -> DataFrame:
     """Rows of a declared table; columns that a row leaves out are null."""
+    if not rows:
+        return declared.empty(spark)
     return spark.createDataFrame([tuple(r.get(c) for c in declared.column_names) for r in rows], declared.schema)
 
 

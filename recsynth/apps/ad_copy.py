@@ -49,7 +49,7 @@ def ad_copy(
     settings, spark = night.settings.apps.ads, items.sparkSession
     if not settings.enabled:
         empty = {"ad_copy": AD_COPY, "metrics": METRICS}
-        return {name: spark.createDataFrame([], declared.schema) for name, declared in empty.items()}
+        return {name: declared.empty(spark) for name, declared in empty.items()}
     if settings.generator:
         check_generator(settings.generator, SETTING)
     known = records(items, item_labels, night).persist()

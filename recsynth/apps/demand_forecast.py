@@ -62,7 +62,7 @@ def demand_forecast(events: DataFrame, items: DataFrame, promotions: DataFrame, 
     sold = units_by_day(events, night.as_of - timedelta(weeks=settings.history_weeks), night.as_of)
     first = sold.agg(F.min("day")).first()[0] if settings.enabled else None  # type: ignore[index]
     if first is None:
-        return spark.createDataFrame([], DEMAND_FORECAST.schema)
+        return DEMAND_FORECAST.empty(spark)
     listed = sold.groupBy("item_id").agg(F.collect_list(F.struct("day", "units", "lines")).alias("sold"))
     of_items = with_category(listed, latest_items(items, "category"))
     calendar = None

@@ -58,13 +58,13 @@ def demand_what_if(
     """
     settings, spark = night.settings.apps.what_if, events.sparkSession
     if not (settings.enabled and night.settings.apps.demand.enabled):
-        return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
+        return DEMAND_WHAT_IF.empty(spark)
     first = night.as_of - timedelta(days=settings.history_days)
     prices = priced(events, promotions, first, night.as_of, settings)
     found = with_category(prices, latest_items(items, "category")).persist()
     learned = changed(found, settings, night)
     if not len(learned):
-        return spark.createDataFrame([], DEMAND_WHAT_IF.schema)
+        return DEMAND_WHAT_IF.empty(spark)
     weeks = demand_forecast.where(f"level = '{ITEM}' and grain = 'week'").groupBy(F.col("series_id").alias("item_id"))
     # Rounded: a sum of doubles hangs on the order of its rows.
     asked = weeks.agg(

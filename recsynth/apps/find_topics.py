@@ -34,8 +34,8 @@ def find_topics(
     known; all texts are compared with the topics on the executors.
     """
     spark, apps = posts.sparkSession, night.settings.apps
-    made = {"post_topics": spark.createDataFrame([], POST_TOPICS.schema),
-            "found_topics": spark.createDataFrame([], FOUND_TOPICS.schema)}  # fmt: skip
+    made = {"post_topics": POST_TOPICS.empty(spark),
+            "found_topics": FOUND_TOPICS.empty(spark)}  # fmt: skip
     settings = apps.posts.found
     if not (apps.opinions.enabled and apps.posts.enabled and settings.enabled):
         return made

@@ -105,7 +105,7 @@ def item_labels(
     """
     settings, spark = night.settings.apps.labels, items.sparkSession
     if not settings.enabled:
-        return spark.createDataFrame([], ITEM_LABELS.schema)
+        return ITEM_LABELS.empty(spark)
     words = item_words(items).persist()
     parts = []
     if (tagger := classifier_in_use(classifiers, FIELDS)) is not None:
@@ -116,7 +116,7 @@ def item_labels(
     best = classifier_in_use(classifiers, CATEGORIES.name)
     if (said := labels_by(best, text_labels)) is not None and best is not None:
         parts.append(_of_category(words, said, best.model_version))
-    nothing = spark.createDataFrame([], ITEM_LABELS.schema)
+    nothing = ITEM_LABELS.empty(spark)
     return parts[0].union(parts[1]) if len(parts) == 2 else parts[0] if parts else nothing
 
 

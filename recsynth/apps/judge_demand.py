@@ -38,7 +38,7 @@ def judge_demand(events: DataFrame, items: DataFrame, demand_forecast: DataFrame
     settings, spark = night.settings.apps.demand, events.sparkSession
     reached = events.agg(F.max("event_date")).first()[0]  # type: ignore[index]
     if reached is None:
-        return spark.createDataFrame([], METRICS.schema)
+        return METRICS.empty(spark)
     said = demand_forecast.where(F.date_add("start", F.col("days") - 1) <= F.lit(reached))
     categories = latest_items(items, "category")
     past = units_by_day(events, night.as_of - timedelta(weeks=settings.history_weeks), night.as_of)

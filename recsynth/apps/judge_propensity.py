@@ -30,7 +30,7 @@ def judge_propensity(events: DataFrame, purchase_propensity: DataFrame, night: N
     people = events.where("not is_bot and not is_near_duplicate and event_type <> 'return'")
     reached = events.agg(F.max("event_date")).first()[0]  # type: ignore[index]
     if reached is None:
-        return events.sparkSession.createDataFrame([], METRICS.schema)
+        return METRICS.empty(events.sparkSession)
     whole = purchase_propensity.where(
         F.date_add(F.lit(night.as_of), F.col("horizon_days") - 1) <= F.lit(reached)
     ).where("probability is not null")

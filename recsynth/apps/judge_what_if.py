@@ -33,7 +33,7 @@ def judge_what_if(events: DataFrame, promotions: DataFrame, demand_what_if: Data
     said = stays.select("item_id", "elasticity", "promotion_lift", "days")
     horizon = said.agg(F.max("days")).first()[0]  # type: ignore[index]
     if reached is None or horizon is None or reached < night.as_of:
-        return spark.createDataFrame([], METRICS.schema)
+        return METRICS.empty(spark)
     until = min(reached + timedelta(days=1), night.as_of + timedelta(days=horizon))
     found = changed(priced(events, promotions, night.as_of, until, settings).join(said, on="item_id"), settings, night)
     return spark.createDataFrame(_figures(found.sort_values("item_id")), METRICS.schema)

@@ -50,9 +50,9 @@ def opinions(
     """
     settings, spark = night.settings.apps.opinions, reviews.sparkSession
     if not settings.enabled:
-        return {"opinion_trends": spark.createDataFrame([], OPINION_TRENDS.schema),
-                "opinion_alerts": spark.createDataFrame([], OPINION_ALERTS.schema),
-                "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
+        return {"opinion_trends": OPINION_TRENDS.empty(spark),
+                "opinion_alerts": OPINION_ALERTS.empty(spark),
+                "metrics": METRICS.empty(spark)}  # fmt: skip
     days = looked_at(settings)
     spoken = _reviewed(of_people(reviews, click_farms, night), classifiers, text_labels, night, days)
     posted = spark.createDataFrame([], _POSTED)

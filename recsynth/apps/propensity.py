@@ -82,7 +82,7 @@ def purchase_propensity(events: DataFrame, night: Night) -> DataFrame:
     settings = night.settings.apps.propensity
     first = events.agg(F.min("event_date")).first()[0] if settings.enabled else None  # type: ignore[index]
     if first is None:
-        return events.sparkSession.createDataFrame([], PURCHASE_PROPENSITY.schema)
+        return PURCHASE_PROPENSITY.empty(events.sparkSession)
     horizons = (*BUY_DAYS, settings.leave_days)
     windows = {days: windows_of(days, night.as_of, first, settings) for days in horizons}
     cutoffs = sorted({c for w in windows.values() if w for c in (*w.learned, w.newest)})

@@ -99,7 +99,7 @@ def label_texts(
             known = by_version.get(reader.model_version)
             every = known[2].unionByName(read) if known else read
             by_version[reader.model_version] = (reader, settings, every)
-    new = [reviews.sparkSession.createDataFrame([], TEXT_LABELS.schema)]
+    new = [TEXT_LABELS.empty(reviews.sparkSession)]
     for reader, settings, texts in by_version.values():
         new.append(read_texts(texts, text_labels, reader, settings.batch_size, night))
     return reduce(DataFrame.unionByName, new)

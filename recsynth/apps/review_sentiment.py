@@ -54,9 +54,9 @@ def review_sentiment(
     is no classifier, counts by its stars; one with neither is left out. How many of each is in ops.metrics.
     """
     settings, spark = night.settings.apps.sentiment, reviews.sparkSession
-    nothing = spark.createDataFrame([], REVIEW_SENTIMENT.schema)
+    nothing = REVIEW_SENTIMENT.empty(spark)
     if not settings.enabled:
-        return {"review_sentiment": nothing, "metrics": spark.createDataFrame([], METRICS.schema)}
+        return {"review_sentiment": nothing, "metrics": METRICS.empty(spark)}
     best = classifier_in_use(classifiers, TASK.name)
     spoken = spoken_lately(of_people(reviews, click_farms, night), classifiers, days_read(settings), night).persist()
     said = with_polarity(spoken, labels_by(best, text_labels), settings)

@@ -62,7 +62,7 @@ def stability(now: DataFrame, before: DataFrame) -> DataFrame:
     )
     pairs = [(r.a, r.b, r["n"]) for r in both.groupBy("a", "b").agg(F.count("*").alias("n")).collect()]
     if not pairs:
-        return spark.createDataFrame([], METRICS.schema)
+        return METRICS.empty(spark)
     value, users = adjusted_rand(pairs), sum(n for *_, n in pairs)
     row = ("user_profiles", "adjusted_rand_index", "segments", "day before", value, None, None, users)
     return spark.createDataFrame([row], METRICS.schema)

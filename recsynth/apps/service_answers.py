@@ -61,7 +61,7 @@ def service_answers(
     settings, spark = night.settings.apps.service, tickets.sparkSession
     if not settings.enabled:
         empty = {"service_answers": SERVICE_ANSWERS, "metrics": METRICS}
-        return {name: spark.createDataFrame([], declared.schema) for name, declared in empty.items()}
+        return {name: declared.empty(spark) for name, declared in empty.items()}
     known = visible(tickets, night)
     told = with_facts(known.where("answer is not null and intent is not null"), events, items, night)
     templates = _templates(told.where(~F.col("intent").isin(*settings.out_of_scope)), settings)

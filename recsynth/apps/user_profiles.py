@@ -36,8 +36,8 @@ def user_profiles(
     """
     settings, spark = night.settings.apps.profiles, events.sparkSession
     if not settings.enabled:
-        return {"user_profiles": spark.createDataFrame([], USER_PROFILES.schema),
-                "metrics": spark.createDataFrame([], METRICS.schema)}  # fmt: skip
+        return {"user_profiles": USER_PROFILES.empty(spark),
+                "metrics": METRICS.empty(spark)}  # fmt: skip
     known = _facets(items, settings)
     facets = _shares(interactions, known).persist()
     days = user_days(events).persist()

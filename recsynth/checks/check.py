@@ -51,7 +51,7 @@ def check(night: Night, **tables: DataFrame) -> DataFrame:
 def check_rules(spark: SparkSession, settings: CheckSettings) -> None:
     """Raise SettingsError for the first rule whose SQL does not fit its table; reads and writes nothing."""
     names = {rule.table for rule in settings.in_force}
-    check_sql(settings.in_force, {name: spark.createDataFrame([], TABLES[name].schema) for name in names})
+    check_sql(settings.in_force, {name: TABLES[name].empty(spark) for name in names})
 
 
 def _good_nights(checks: DataFrame, settings: CheckSettings) -> dict[str, list[Row]]:

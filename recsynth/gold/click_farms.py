@@ -25,7 +25,7 @@ def click_farms(events: DataFrame, night: Night) -> DataFrame:
     """
     farms = night.settings.gold.farms
     if not farms.enabled:
-        return events.sparkSession.createDataFrame([], CLICK_FARMS.schema)
+        return CLICK_FARMS.empty(events.sparkSession)
     touched = _touched(events.where("not is_bot"), farms).persist()
     # A row a day on which accounts of a crowd came: an item that is crowded for a year meets each account once.
     looked_at = F.sequence(F.date_sub("noticed_day", farms.days - 1), "noticed_day")

@@ -31,7 +31,7 @@ def title_triggers(item_records: DataFrame, night: Night) -> DataFrame:
     """
     triggers = night.settings.gold.triggers
     if not triggers.enabled:
-        return item_records.sparkSession.createDataFrame([], TITLE_TRIGGERS.schema)
+        return TITLE_TRIGGERS.empty(item_records.sparkSession)
     entered = _entered(item_records).persist()
     foreign = _foreign(entered, triggers).persist()
     crowded = _scattered(foreign, _crowded(entered, foreign, triggers), triggers)

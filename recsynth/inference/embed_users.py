@@ -34,7 +34,7 @@ def embed_users(
     best = champion(models)
     every = window_histories.unionByName(histories.withColumn("cutoff", F.lit(night.cutoff)))
     if best is None:
-        return every.sparkSession.createDataFrame([], USER_EMBEDDINGS.schema)
+        return USER_EMBEDDINGS.empty(every.sparkSession)
     vectors = item_embeddings.where(F.col("model_version") == best.model_version)
     of_items = item_text.join(vectors.where("kind = 'item'"), on="content_hash", how="inner")
     of_queries = vectors.where("kind = 'query'").select(F.concat(F.lit("?"), "content_hash").alias("item_id"), "vector")

@@ -33,7 +33,7 @@ def new_items(
     """
     settings, best = night.settings.ranking, champion(models)
     if best is None:
-        return item_text.sparkSession.createDataFrame([], NEW_ITEM_RECOMMENDATIONS.schema)
+        return NEW_ITEM_RECOMMENDATIONS.empty(item_text.sparkSession)
     vectors = item_embeddings.where((F.col("model_version") == best.model_version) & (F.col("kind") == "item"))
     known = item_text.join(vectors, on="content_hash", how="inner")
     new = known.where(F.expr(settings.item_filter) & F.col("is_cold"))

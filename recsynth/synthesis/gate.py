@@ -78,7 +78,7 @@ def _people(
     both = halves(interactions, settings, night.seed("halves"))
     names = sorted(r.generator for r in synthetic_histories.select("generator").distinct().collect())  # bound: three
     if not names:
-        nothing = spark.createDataFrame([], SYNTHETIC_INTERACTIONS.schema)
+        nothing = SYNTHETIC_INTERACTIONS.empty(spark)
         return nothing, _reasons(both, settings) if settings.enabled else []
     folder = night.work / "gate"
     items = _write(both, window_interactions, window_labels, synthetic_histories, folder)

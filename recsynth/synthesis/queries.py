@@ -65,7 +65,7 @@ def write_queries(
     queries = before.where(F.col("kind") == QUERY)
     source = _in_use(queries, night) or _taught(window_histories, item_text, rivals, night)
     if source is None:
-        return spark.createDataFrame([], WRITTEN_TEXTS.schema)
+        return WRITTEN_TEXTS.empty(spark)
     kept, wanted = unwritten(queries.where(F.col("model_version") == source.version), item_text, settings.max_items)
     # Not of the night: an item of which nothing could be written is not tried with other dice every night.
     seed, version = sub_seed(night.settings.seed, source.version), night.data_versions.get("gold.window_histories", 0)

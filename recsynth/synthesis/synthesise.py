@@ -30,7 +30,7 @@ def synthesise(interactions: DataFrame, night: Night) -> DataFrame:
     Bound on the driver: the learning half, max_users rows, and the square of max_items.
     """
     spark, settings = interactions.sparkSession, night.settings.synthesis
-    nothing = spark.createDataFrame([], SYNTHETIC_HISTORIES.schema)
+    nothing = SYNTHETIC_HISTORIES.empty(spark)
     if not settings.enabled:
         return nothing
     both, folder = halves(interactions, settings, night.seed("halves")), night.work / "synthesis"

@@ -30,7 +30,7 @@ def synthesise_tables(
     """
     spark, settings = events.sparkSession, night.settings.synthesis
     made = (SYNTHETIC_USERS, SYNTHETIC_EVENTS, SYNTHETIC_ITEMS, TABLES_REPORT)
-    out = {t.short: spark.createDataFrame([], t.schema) for t in made}
+    out = {t.short: t.empty(spark) for t in made}
     if not (settings.enabled and settings.tables.enabled):
         return out
     report: list[Row] = []

@@ -74,7 +74,7 @@ def synthesise_texts(
     task, max_labels labels a kind.
     """
     spark, settings = reviews.sparkSession, night.settings.synthesis
-    written = spark.createDataFrame([], SYNTHETIC_TEXTS.schema)
+    written = SYNTHETIC_TEXTS.empty(spark)
     report: list[tuple[object, ...]] = []
     if settings.enabled and settings.labelled.enabled:
         every = told_texts(reviews, tickets, posts, click_farms, night).persist()

@@ -56,7 +56,7 @@ def gate_queries(
     if written.isEmpty():
         is_on = night.settings.synthesis.enabled and settings.enabled
         report = _reasons(window_histories, item_text, night) if is_on else []
-        return spark.createDataFrame([], SYNTHETIC_QUERIES.schema), report
+        return SYNTHETIC_QUERIES.empty(spark), report
     rare = known_searches(histories).where(F.col("users") < settings.least_users).select("query")
     kept = kept_texts(written, rare, settings).persist()
     folder = night.work / "text_gate"

@@ -52,7 +52,7 @@ def gate_variants(
     log.info("items in other words: %s", ", ".join(f"{way} {verdict}" for way, verdict, _ in verdicts) or "none")
     named = pd.DataFrame(verdicts, columns=["generator", "verdict", "training_weight"])
     if named.empty:
-        return spark.createDataFrame([], AUGMENTED_TEXTS.schema), rows
+        return AUGMENTED_TEXTS.empty(spark), rows
     kept = variants.where(F.col("found_rank") <= settings.find_within)
     judged = kept.join(F.broadcast(spark.createDataFrame(named)), on="generator")
     return judged.select(*AUGMENTED_TEXTS.column_names), rows

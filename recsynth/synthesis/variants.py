@@ -41,7 +41,7 @@ def write_variants(item_text: DataFrame, before: DataFrame, rivals: str, night: 
     synthesis.augment names holds no model.
     """
     settings, seed = night.settings.synthesis.augment, sub_seed(night.settings.seed, "variants")
-    every = item_text.sparkSession.createDataFrame([], WRITTEN_TEXTS.schema)
+    every = WRITTEN_TEXTS.empty(item_text.sparkSession)
     version = night.data_versions.get("gold.item_text", 0)
     for way, model in _ways(settings, night.settings.training.encoder).items():
         same = before.where((F.col("kind") == way) & (F.col("model_version") == model))

@@ -23,7 +23,7 @@ def write_texts(window_histories: DataFrame, item_text: DataFrame, written_texts
     Bound: max_rivals vectors in each worker.
     """
     settings = night.settings.synthesis
-    every = item_text.sparkSession.createDataFrame([], WRITTEN_TEXTS.schema)
+    every = WRITTEN_TEXTS.empty(item_text.sparkSession)
     if not settings.enabled:
         return every
     bounded = with_vectors(rivals(item_text, settings.texts.max_rivals), night)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DataType, DateType, StructField, StructType
 
 RUN_DATE = "run_date"
@@ -86,6 +87,14 @@ class Table:
     def schema(self) -> StructType:
         """The Spark schema that a stage sees, without `run_date`."""
         return StructType([StructField(c.name, DataType.fromDDL(c.type)) for c in self.columns])
+
+    def empty(self, spark: SparkSession) -> DataFrame:
+        """A frame of the table without a row, as a stage sees it.
+
+        The filter tells the planner so: what is joined with it, or made of it alone, is not run. Of an empty list it
+        knows nothing, and runs every step on no row.
+        """
+        return spark.createDataFrame([], self.schema).where("false")
 
     @property
     def stored_schema(self) -> StructType:

@@ -71,7 +71,7 @@ def clean(spark: SparkSession) -> Tables:
     figures = [("account", "rows_landed", "", "s", 100.0, None, None, None),
                ("account", "rows_quarantined", "", "s", 5.0, None, None, None),
                ("recommend", "ndcg@10", "ranker", "newest window, candidates", 0.4, None, None, None)]  # fmt: skip
-    made = {name: spark.createDataFrame([], TABLES[name].schema) for name in CHECKED}
+    made = {name: TABLES[name].empty(spark) for name in CHECKED}
     return made | {
         "silver.events": events(spark, shop, country="DE"),
         "gold.histories": table(spark, HISTORIES, [{"user_id": u, "events": []} for u in USERS]),
@@ -88,7 +88,7 @@ def judged(
 ) -> dict[str, Any]:
     """Rule to its row of ops.checks; `about`: these rules alone, because each pass takes its time."""
     if past is None:
-        past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+        past = CHECKS.empty(spark).withColumn(RUN_DATE, F.lit(AS_OF))
     named = {TABLES[name].short: frame for name, frame in tables.items()} | {"checks": past}
     settings = SETTINGS if about is None else SETTINGS.model_copy(update={"checks": only(about)})
     return {row.rule: row for row in check(night(AS_OF, settings), **named).collect()}
@@ -231,7 +231,7 @@ def test_what_finds_broken_rows_is_of_the_rows_that_were_judged(spark: SparkSess
     rule = {"name": "few", "table": EVENTS, "kind": "range", "columns": ["quantity"], "max": 0, "days": 2,
             "where": "event_type = 'purchase' or user_id = 'u0'"}  # fmt: skip
     settings = Settings.model_validate({"checks": {"rules": [rule], "without": [r.name for r in default_rules()]}})
-    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    past = CHECKS.empty(spark).withColumn(RUN_DATE, F.lit(AS_OF))
     named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past}
     (row,) = check(night(AS_OF, settings), **named).collect()
     assert 0 < row.broken == row.rows < 40
@@ -241,7 +241,7 @@ def test_what_finds_broken_rows_is_of_the_rows_that_were_judged(spark: SparkSess
 def test_sql_that_fails_on_a_row_ends_with_the_name_of_its_rule(spark: SparkSession, clean: Tables) -> None:
     odd = {"name": "odd", "table": EVENTS, "kind": "condition", "condition": "raise_error(event_id) is null"}
     settings = Settings.model_validate({"checks": {"rules": [*FURTHER, odd]}})
-    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    past = CHECKS.empty(spark).withColumn(RUN_DATE, F.lit(AS_OF))
     named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past}
     with pytest.raises(SettingsError, match=r"checks\.rules odd: expected SQL on silver\.events, found: .*e0"):
         check(night(AS_OF, settings), **named)
@@ -278,7 +278,7 @@ def test_days_before_the_date_are_counted_in_the_shops_own_zone_and_by_day(spark
     settings = Settings.model_validate({"shop_time_zone": "Asia/Tokyo", "checks": {
         "rules": [*rules, {"name": "newest", "table": "silver.item_records", "kind": "freshness", "max": 3,
                            "columns": ["seen_date"]}], "without": [r.name for r in default_rules()]}})  # fmt: skip
-    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    past = CHECKS.empty(spark).withColumn(RUN_DATE, F.lit(AS_OF))
     named = {TABLES[name].short: frame for name, frame in clean.items()} | {"checks": past, "item_records": records}
     found = {r.rule: r.value for r in check(night(AS_OF, settings), **named).collect()}
     # Tokyo's 1 May begins at 15:00 UTC of 30 April; a day is taken to begin at 00:00 UTC.
@@ -296,7 +296,7 @@ def test_rules_on_the_same_rows_are_one_pass(spark: SparkSession, clean: Tables)
     rules = [RuleSettings.model_validate({"name": f"r{n}", "max": n, **rule}) for n in range(40)]
     checks = SETTINGS.checks.model_copy(update={"rules": rules, "without": [r.name for r in default_rules()]})
     named: Mapping[str, DataFrame] = {TABLES[name].short: frame for name, frame in clean.items()}
-    past = spark.createDataFrame([], CHECKS.schema).withColumn(RUN_DATE, F.lit(AS_OF))
+    past = CHECKS.empty(spark).withColumn(RUN_DATE, F.lit(AS_OF))
     counted = spark.sparkContext.accumulator(0)
 
     def counting(rows: Any) -> Any:

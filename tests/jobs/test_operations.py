@@ -54,7 +54,7 @@ def test_every_query_runs_on_tables_as_they_are_declared(spark: SparkSession) ->
     for statement in statements:
         (name,) = re.findall(r"delta\.`/data/lake/(\w+/\w+)`", statement)
         declared = TABLES[name.replace("/", ".")]
-        rows = spark.createDataFrame([], declared.schema)
+        rows = declared.empty(spark)
         rows = rows.withColumn("run_date", lit(None).cast("date")) if declared.nightly else rows
         rows.createOrReplaceTempView("declared")
         assert spark.sql(statement.replace(f"delta.`/data/lake/{name}`", "declared")).count() == 0
