@@ -77,6 +77,13 @@ class Store:
         hadoop, conf = jvm.org.apache.hadoop.fs, self.spark._jsc.hadoopConfiguration()
         return _Java(hadoop.Path, conf, hadoop.FileUtil.stat2Paths, jvm.scala.runtime.ScalaRunTime.stringOf)
 
+    @cached_property
+    def _deltas(self) -> Any:
+        """Delta's logs as the JVM holds them."""
+        jvm = self.spark._jvm
+        assert jvm is not None
+        return jvm.org.apache.spark.sql.delta.DeltaLog
+
     def versions(self) -> dict[str, int]:
         """Latest version of every declared table."""
         return {name: self.version(table) for name, table in TABLES.items()}
@@ -87,15 +94,16 @@ class Store:
         Where the table was written before it had some of its columns, these hold what they declare for such rows.
         Raises ContractError if the stored schema is otherwise not the declared one.
         """
-        empty = version == ABSENT or (version is None and self.version(table) == ABSENT)
-        if empty:
+        found = self.version(table) if version is None else version
+        if found == ABSENT:
             rows = table.empty(self.spark)
             return rows.withColumn(RUN_DATE, F.lit(None).cast("date")) if table.nightly else rows
         reader = self.spark.read.format("delta")
         rows = (reader if version is None else reader.option("versionAsOf", version)).load(self.path(table))
         rows = completed(table, rows)
         check_schema(table, (rows.drop(RUN_DATE) if table.nightly else rows).schema)
-        return rows
+        # As in Table.empty: a shop without tickets, say, has nothing run that is made of them.
+        return rows.where("false") if self._has_no_file(table, found) else rows
 
     def read_night(self, table: Table, run_date: date) -> DataFrame:
         """The rows of one night as a stage sees them: without `run_date`."""
@@ -212,10 +220,7 @@ class Store:
 
     def _forget_commits(self, table: Table) -> None:
         """Write a checkpoint of the latest version and remove the commits before it, as the protocol allows."""
-        jvm = self.spark._jvm
-        assert jvm is not None
-        log = jvm.org.apache.spark.sql.delta.DeltaLog
-        log.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
+        self._deltas.forTable(self.spark._jsparkSession, self.path(table)).checkpoint()
         latest = self.version(table)
         folder = self._java.path(f"{self.path(table)}/_delta_log")
         files = folder.getFileSystem(self._java.conf)
@@ -224,7 +229,7 @@ class Store:
             if name[:20].isdigit() and int(name[:20]) < latest:
                 files.delete(file.getPath(), False)
         # What it has read of them before is not what lies there now.
-        log.clearCache()
+        self._deltas.clearCache()
 
     def delete_folder(self, path: str) -> None:
         """Remove a folder on whatever file system it lies."""
@@ -254,6 +259,12 @@ class Store:
             rows, mode = rows.where("false"), "append"
         rows.write.format("delta").mode(mode).option("mergeSchema", "true").save(self.path(table))
         fault_point(f"write.{table.name}.grown")
+
+    def _has_no_file(self, table: Table, version: int) -> bool:
+        """Whether the latest version is meant and Delta knows, without a job, that it has no file."""
+        snapshot = self._deltas.forTable(self.spark._jsparkSession, self.path(table)).unsafeVolatileSnapshot()
+        files = snapshot.numOfFilesIfKnown()
+        return bool(snapshot.version() == version and files.isDefined() and files.get() == 0)
 
     def _register(self, table: Table) -> None:
         if self.catalog:

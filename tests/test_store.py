@@ -49,6 +49,26 @@ def grown(declared: Table, *more: Column) -> Table:
     return replace(declared, columns=(*declared.columns, *more))
 
 
+def test_the_planner_is_told_of_a_table_without_a_row(spark: SparkSession, store: Store) -> None:
+    def is_known_to_be_empty(version: int | None = None) -> bool:
+        joined = store.read(EVENTS, version).join(store.read(QUERY_ITEMS), "item_id")
+        return "Join" not in joined._jdf.queryExecution().optimizedPlan().toString()
+
+    assert is_known_to_be_empty()
+    store.write(QUERY_ITEMS, table(spark, QUERY_ITEMS, [pair("a"), pair("b")]), FIRST)
+    store.write(EVENTS, events(spark, []), FIRST)
+    empty = store.version(EVENTS)
+    assert is_known_to_be_empty()
+    assert is_known_to_be_empty(empty)
+    store.write(EVENTS, events(spark, [("u", "x", "view", NOON)]), FIRST)
+    assert not is_known_to_be_empty()
+    assert store.read(EVENTS).count() == 1
+    assert store.read(EVENTS, empty).count() == 0
+    store.restore(EVENTS, empty)
+    assert is_known_to_be_empty()
+    assert store.read(EVENTS, empty + 1).count() == 1
+
+
 @pytest.mark.parametrize("before", [None, "2 * weight"])
 def test_a_table_of_before_is_given_the_columns_that_it_lacks(
     spark: SparkSession, store: Store, before: str | None
