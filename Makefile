@@ -12,7 +12,7 @@ export TOKENIZERS_PARALLELISM := false
 PROCESSES ?= 2
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
-.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks install clean
+.PHONY: nightly test test-slow lint faults bench bench-quality bench-ablation bench-model bench-methods bench-gpu bench-apps bench-propensity bench-value bench-demand bench-prices bench-surges bench-poison bench-windows bench-planted bench-texts bench-aspects bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks install clean
 
 nightly: .venv/installed  ## run one whole night; simulates a shop where CONFIG says so and nothing has landed
 	$(BIN)/python jobs/nightly.py --config $(CONFIG) --as-of $(AS_OF) $(ARGS)
@@ -30,11 +30,14 @@ lint: .venv/installed  ## style and types
 faults: .venv/installed  ## faults planted all along a night, for a release: hours; goes on where it was stopped
 	$(BIN)/python -m tests.faults $(ARGS)
 
-bench: bench-quality bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks bench-poison  ## every measured figure
+bench: bench-quality bench-windows bench-ablation bench-model bench-methods bench-apps bench-synthesis bench-membership bench-robustness bench-labels bench-translation bench-checks bench-poison  ## every measured figure
 
 bench-quality: .venv/installed .venv-peers/installed  ## nights on Online Retail beside public peers, on three dates
 	$(BIN)/python -m tests.benchmarks.quality --data $(RECSYNTH_DATA)/online_retail \
 	  --peers .venv-peers/bin/python $(ARGS)
+
+bench-windows: .venv/installed  ## what reading windows from the nights before saves, and what it costs
+	$(BIN)/python -m tests.benchmarks.windows --data $(RECSYNTH_DATA)/online_retail $(ARGS)
 
 bench-ablation: .venv/installed  ## what each source and group of features adds to a night, and what variety costs
 	$(BIN)/python -m tests.benchmarks.ablation --data $(RECSYNTH_DATA)/online_retail $(ARGS)

@@ -37,6 +37,7 @@ from recsynth.ranking.new_items import new_items
 from recsynth.ranking.recommend import recommend
 from recsynth.ranking.search_results import search_results
 from recsynth.ranking.similar_items import similar_items
+from recsynth.ranking.windows import windows
 from recsynth.silver.accounting import account
 from recsynth.silver.clean import clean
 from recsynth.silver.items import items
@@ -313,8 +314,22 @@ STAGES: tuple[Stage, ...] = (
         sees_nights=ALL_NIGHTS,
     ),
     Stage(
+        "windows",
+        ("silver.events", "rank.features", "ops.erasures"),
+        ("rank.windows",),
+        windows,
+        sees_nights=frozenset({"rank.features"}),
+    ),
+    Stage(
         "embed_users",
-        ("gold.histories", "gold.window_histories", "gold.item_text", "model.item_embeddings", "model.models"),
+        (
+            "gold.histories",
+            "gold.window_histories",
+            "gold.item_text",
+            "model.item_embeddings",
+            "model.models",
+            "rank.windows",
+        ),
         ("model.user_embeddings",),
         embed_users,
         sees_nights=ALL_NIGHTS,
@@ -332,6 +347,7 @@ STAGES: tuple[Stage, ...] = (
             "model.item_embeddings",
             "model.user_embeddings",
             "model.models",
+            "rank.windows",
         ),
         ("rank.candidates", "rank.item_neighbours", "rank.new_item_candidates"),
         candidates,
@@ -346,9 +362,12 @@ STAGES: tuple[Stage, ...] = (
             "gold.window_labels",
             "gold.item_demand",
             "silver.events",
+            "rank.windows",
+            "rank.features",
         ),
         ("rank.features",),
         features,
+        sees_nights=frozenset({"rank.features"}),
     ),
     Stage(
         "new_items",

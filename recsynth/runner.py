@@ -9,15 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recsynth.faults import fault_point
 from recsynth.ledger import Ledger, StageRun
-from recsynth.stage import Frames, Night, Stage
+from recsynth.stage import Frames, Night, Stage, code_hash
 from recsynth.store import ABSENT, Store
 from recsynth.tables import RUN_DATE, TABLES, Table
 
@@ -105,9 +103,8 @@ class Runner:
         night = self.night
         if table.nightly and table.name in stage.sees_nights:
             rows, run_date = self.store.read(table), F.col(RUN_DATE)
-            return rows.where(
-                run_date < F.lit(night.as_of) if table.name in stage.writes else run_date <= F.lit(night.as_of)
-            )
+            is_to_come = any(table.name in s.writes for s in self.stages[self.stages.index(stage) :])
+            return rows.where(run_date < F.lit(night.as_of) if is_to_come else run_date <= F.lit(night.as_of))
         if table.nightly:
             return self.store.read_night(table, night.as_of)
         if table.name in stage.sees_future:
@@ -155,16 +152,6 @@ def _by_name(stage: Stage, result: DataFrame | Frames) -> Frames:
 
 def _is_nightly(stage: Stage) -> bool:
     return any(TABLES[name].nightly for name in stage.writes)
-
-
-@cache
-def code_hash() -> str:
-    """sha256 of the package's own source: another version of the code does its stages anew."""
-    digest = hashlib.sha256()
-    own = Path(__file__).parent
-    for path in sorted([*own.rglob("*.py"), *own.rglob("*.toml")]):  # rules are code, too
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def describe(stages: Sequence[Stage]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -46,6 +48,11 @@ class Night:
         windows = self.settings.gold.windows
         return [self.cutoff_before(windows.days + i * windows.step_days) for i in range(windows.count)]
 
+    @property
+    def made_by(self) -> str:
+        """Settings and code: what two nights compute of the same input is the same where these are."""
+        return f"{self.settings.config_hash} {code_hash()}"
+
     def seed(self, *names: object) -> int:
         """A seed for one purpose of this night."""
         return sub_seed(self.settings.seed, self.as_of, *names)
@@ -69,8 +76,8 @@ class Stage:
     the DataFrame it writes, or a mapping of short names where it writes several. `ops.metrics` may be
     among them. A table with a time column is cut off at the as-of date unless `sees_future` names it. Of a
     nightly table it sees its own night, unless `sees_nights` names it: then all nights up to this one,
-    with `run_date`, and for a table that it writes itself only the nights before. `section` names a section of
-    the settings that shapes this stage alone: a change of it does no other stage anew.
+    with `run_date`, and for a table that it or a later stage writes only the nights before. `section` names a
+    section of the settings that shapes this stage alone: a change of it does no other stage anew.
     """
 
     name: str
@@ -80,3 +87,13 @@ class Stage:
     sees_future: frozenset[str] = frozenset()
     sees_nights: frozenset[str] = frozenset()
     section: str = ""
+
+
+@cache
+def code_hash() -> str:
+    """sha256 of the package's own source: another version of the code does its stages anew."""
+    digest = hashlib.sha256()
+    own = Path(__file__).parent
+    for path in sorted([*own.rglob("*.py"), *own.rglob("*.toml")]):  # rules are code, too
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

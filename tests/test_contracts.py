@@ -28,8 +28,9 @@ from recsynth.tables.gold import (
     WINDOW_LABELS,
 )
 from recsynth.tables.model import CLASSIFIERS, ITEM_EMBEDDINGS, TEXT_LABELS, USER_EMBEDDINGS
+from recsynth.tables.ops import ERASURES
 from recsynth.tables.output import AD_COPY, DEMAND_FORECAST, FOUND_TOPICS, ITEM_LABELS
-from recsynth.tables.rank import CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES
+from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES, WINDOWS
 from recsynth.tables.silver import ITEMS as SHOP_ITEMS
 from recsynth.tables.silver import POLICIES, POSTS, PROMOTIONS, REVIEWS, TICKETS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
@@ -44,7 +45,7 @@ AS_OF = date(2024, 5, 1)
 USERS, ITEMS = ("u0", "u1", "u2"), ("i0", "i1", "i2", "new0", "new1")
 STAGES = (
     "items", "reviews", "click_farms", "title_triggers", "interactions", "histories", "query_items", "item_text",
-    "item_demand", "embed_texts", "embed_users", "features", "new_items", "similar_items", "search_results",
+    "item_demand", "embed_texts", "windows", "embed_users", "features", "new_items", "similar_items", "search_results",
     "purchase_propensity", "review_sentiment", "find_topics", "opinions", "demand_forecast",
     "demand_what_if", "user_profiles", "service_answers", "ad_copy",
 )  # fmt: skip
@@ -110,6 +111,11 @@ def inputs(spark: SparkSession, at: Night) -> Inputs:
         ]),
         "candidates": table(spark, CANDIDATES, who),
         "models": champions(spark),
+        "windows": table(spark, WINDOWS, [
+            {"cutoff": c, "known_events": 9, "computed_by": "x"} for c in (past, at.cutoff)
+        ]),
+        "features": table(spark, FEATURE_ROWS, []).withColumn("run_date", F.lit(AS_OF)),
+        "erasures": table(spark, ERASURES, []),
         "items": table(spark, SHOP_ITEMS, [
             {"item_id": i, "valid_from": past - timedelta(days=3), "category": ["mugs"], "title": f"red {i}"}
             for i in ITEMS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,12 @@ AS_OF = date(2024, 3, 5)
 BEFORE, AFTER = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 6, tzinfo=UTC)
 
 
+INTERACTION = {
+    "user_id": "u", "item_id": "i", "weight": 1.0, "views": 0, "carts": 0, "purchases": 1, "quantity": 1, "opinions": 0,
+    "first_ts": BEFORE, "last_ts": BEFORE,
+}  # fmt: skip
+
+
 def count_events(events: DataFrame, night: Night) -> Frames:
     rows = events.groupBy("user_id").count().collect()
     spark = events.sparkSession
@@ -30,21 +36,7 @@ def count_events(events: DataFrame, night: Night) -> Frames:
 
 
 def pairs(histories: DataFrame, night: Night) -> DataFrame:
-    made = [
-        {
-            "user_id": r.user_id,
-            "item_id": r.events[0].item_id,
-            "weight": 1.0,
-            "views": 0,
-            "carts": 0,
-            "purchases": 1,
-            "quantity": 1,
-            "opinions": 0,
-            "first_ts": BEFORE,
-            "last_ts": BEFORE,
-        }
-        for r in histories.collect()
-    ]
+    made = [INTERACTION | {"user_id": r.user_id, "item_id": r.events[0].item_id} for r in histories.collect()]
     return table(histories.sparkSession, INTERACTIONS, made)
 
 
@@ -55,7 +47,23 @@ def broken(histories: DataFrame, night: Night) -> DataFrame:
 
 COUNT = Stage("histories", ("silver.events",), ("gold.histories", "gold.window_histories"), count_events)
 PAIR = Stage("interactions", ("gold.histories",), ("gold.interactions",), pairs)
+LOOK = Stage("look", ("gold.interactions",), (), pairs, sees_nights=frozenset({"gold.interactions"}))
 BROKEN = Stage("interactions", ("gold.histories",), ("gold.interactions",), broken)
+
+
+def test_of_what_is_written_later_tonight_the_nights_before_are_seen(spark: SparkSession, tmp_path: Path) -> None:
+    store = Store(spark, str(tmp_path / "lake"))
+    for days in (-1, 0, 1):
+        rows = table(spark, INTERACTIONS, [INTERACTION])
+        store.write(INTERACTIONS, rows, AS_OF + timedelta(days=days))
+    night = Night("run", AS_OF, datetime.now(UTC), Settings())
+
+    def seen(*stages: Stage) -> set[date]:
+        rows = Runner(store, Ledger(store), night, stages).frames(LOOK)["interactions"]
+        return {r.run_date for r in rows.select("run_date").distinct().collect()}
+
+    assert seen(LOOK, PAIR) == {AS_OF - timedelta(days=1)}
+    assert seen(PAIR, LOOK) == {AS_OF - timedelta(days=1), AS_OF}
 
 
 class Lake:

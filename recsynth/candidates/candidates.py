@@ -16,6 +16,7 @@ from recsynth.candidates import als, item_neighbours, text_transfer
 from recsynth.candidates.blend import block_function, new_item_function
 from recsynth.candidates.models import SourceModels
 from recsynth.candidates.user_neighbours import unit_rows
+from recsynth.cutoffs import computed, learned_of
 from recsynth.model.champion import champion
 from recsynth.model.vectors import load_vectors, write_vectors
 from recsynth.stage import Frames, Night
@@ -43,26 +44,28 @@ class Catalogue:
 def candidates(
     interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame, histories: DataFrame,
     item_text: DataFrame, item_demand: DataFrame, synthetic_interactions: DataFrame, item_embeddings: DataFrame,
-    user_embeddings: DataFrame, models: DataFrame, night: Night,
+    user_embeddings: DataFrame, models: DataFrame, windows: DataFrame, night: Night,
 ) -> Frames:  # fmt: skip
-    """Propose items for every user tonight, and for the labelled users of each training window.
+    """Propose items for every user tonight, and for the labelled users of each window that is computed tonight.
 
     Reads gold.interactions, gold.window_interactions, gold.window_labels, gold.histories, gold.item_text,
-    gold.item_demand, synthesis.synthetic_interactions and model.*; writes rank.candidates, rank.item_neighbours and
-    rank.new_item_candidates.
+    gold.item_demand, synthesis.synthetic_interactions, model.* and rank.windows; writes rank.candidates,
+    rank.item_neighbours and rank.new_item_candidates.
     A source at a cut-off has seen nothing after it. What reaches the driver is bounded by the catalogue: item
     pairs of the Gram matrix up to max_items, item factors, vectors, popularity, trends, pairs of
     text_transfer.max_anchors items; and by user_neighbours.pool users' rows of R.
     """
     items = _numbered(item_text.where("available and not is_cold")).persist()
     new = _numbered(_newest(item_text, night), items.count()).persist()
-    every = window_interactions.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
+    cutoffs = computed(windows, night)
+    asked = window_interactions.where(F.col("cutoff").isin(*map(F.lit, cutoffs)))
+    every = asked.unionByName(interactions.withColumn("cutoff", F.lit(night.cutoff)))
     cells = _bounded(every.join(F.broadcast(items), on="item_id", how="inner"), night).persist()
     trends = item_demand.join(F.broadcast(items), on="item_id", how="inner").select("cutoff", "item", "trend")
     catalogue = _catalogue(items, new, item_text, item_embeddings, models, night)
     folders: dict[pd.Timestamp, str] = {}
     factors: list[DataFrame] = []
-    for cutoff in (night.cutoff, *night.window_cutoffs):
+    for cutoff in cutoffs:
         at = cells.where(F.col("cutoff") == F.lit(cutoff))
         is_tonight = cutoff == night.cutoff
         trend = trends.where(F.col("cutoff") == F.lit(cutoff))
@@ -209,11 +212,7 @@ def _users(
 ) -> DataFrame:  # fmt: skip
     """One row per (cutoff, user) that gets candidates, with all that the sources read of it."""
     settings = night.settings.candidates
-    labelled = window_labels.select("cutoff", "user_id").distinct()
-    chosen = Window.partitionBy("cutoff").orderBy(F.xxhash64("user_id"), "user_id")
-    labelled = (
-        labelled.withColumn("n", F.row_number().over(chosen)).where(F.col("n") <= settings.window_users).drop("n")
-    )
+    labelled = learned_of(window_labels, settings.window_users)
     known = cells.select("cutoff", "user_id").distinct()
     wanted = labelled.join(known, on=["cutoff", "user_id"], how="left_semi").unionByName(
         histories.select(F.lit(night.cutoff).alias("cutoff"), "user_id")

@@ -29,6 +29,11 @@ class WindowSettings(Section):
         28, ge=1, description="Length of the window after a cut-off whose purchases are the labels, in days."
     )
     step_days: int = Field(14, ge=1, description="Days between one cut-off and the next earlier one.")
+    read_stored: bool = Field(
+        True,
+        description="Read the features of a window from the night that wrote them, where settings, code and what was "
+        "known then are the same; off: compute all windows anew every night.",
+    )
 
 
 class FarmSettings(Section):

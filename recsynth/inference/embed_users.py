@@ -10,6 +10,7 @@ import torch
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.cutoffs import computed
 from recsynth.inference.encoder import worker_device, worker_model
 from recsynth.model.champion import champion
 from recsynth.model.towers import EVENT_TYPES
@@ -23,16 +24,17 @@ USERS_PER_BLOCK = 256
 
 def embed_users(
     histories: DataFrame, window_histories: DataFrame, item_text: DataFrame, item_embeddings: DataFrame,
-    models: DataFrame, night: Night,
+    models: DataFrame, windows: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Pool histories by the champion's user tower.
+    """Pool histories by the champion's user tower, at each cut-off whose candidates are computed tonight.
 
-    Reads gold.histories, gold.window_histories, gold.item_text, model.item_embeddings and model.models;
+    Reads gold.histories, gold.window_histories, gold.item_text, model.item_embeddings, model.models and rank.windows;
     writes model.user_embeddings. A user of whose history no text has a vector has no row. Each worker reads
     the vectors of the catalogue and of the frequent queries once.
     """
     best = champion(models)
-    every = window_histories.unionByName(histories.withColumn("cutoff", F.lit(night.cutoff)))
+    asked = window_histories.where(F.col("cutoff").isin(*map(F.lit, computed(windows, night))))
+    every = asked.unionByName(histories.withColumn("cutoff", F.lit(night.cutoff)))
     if best is None:
         return USER_EMBEDDINGS.empty(every.sparkSession)
     vectors = item_embeddings.where(F.col("model_version") == best.model_version)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from recsynth.cutoffs import computed, learned_of, read_from
 from recsynth.stage import Night
+from recsynth.tables import RUN_DATE
 from recsynth.tables.gold import DEMAND_HALF_LIVES
 from recsynth.tables.rank import FEATURE_ROWS, FEATURES
 
@@ -17,33 +21,48 @@ DAYS = (7, 14, 28, 90)
 
 def features(
     candidates: DataFrame, interactions: DataFrame, window_interactions: DataFrame, window_labels: DataFrame,
-    item_demand: DataFrame, events: DataFrame, night: Night,
+    item_demand: DataFrame, events: DataFrame, windows: DataFrame, features: DataFrame, night: Night,
 ) -> DataFrame:  # fmt: skip
-    """Join what is known of pair, item and user before each cut-off to its candidates.
+    """Join what is known of pair, item and user before each cut-off to its candidates; of windows that stand in the
+    store, read it.
 
-    Reads rank.candidates, gold.interactions, gold.window_interactions, gold.window_labels, gold.item_demand
-    and silver.events; writes rank.features. What does not exist (the interval of a single purchase) is null:
-    the trees learn where a missing value goes.
+    Reads rank.candidates, gold.interactions, gold.window_interactions, gold.window_labels, gold.item_demand,
+    silver.events, rank.windows and rank.features of the nights before; writes rank.features. What does not exist (the
+    interval of a single purchase) is null: the trees learn where a missing value goes.
     """
-    cutoffs = [night.cutoff, *night.window_cutoffs]
+    cutoffs = computed(windows, night)
     at_night = interactions.withColumn("cutoff", F.lit(night.cutoff))
     pairs = _pairs(window_interactions.unionByName(at_night))
     trade = purchases(events, cutoffs)
-    labels = window_labels.select("cutoff", "user_id", "item_id", F.lit(1.0).alias("bought"))
     rows = (
         candidates.join(pairs, on=["cutoff", "user_id", "item_id"], how="left")
         .join(item_facts(trade, views(events, cutoffs)), on=["cutoff", "item_id"], how="left")
         .join(_recent_pairs(trade), on=["cutoff", "user_id", "item_id"], how="left")
         .join(_demand(item_demand), on=["cutoff", "item_id"], how="left")
         .join(user_facts(trade), on=["cutoff", "user_id"], how="left")
-        .join(labels, on=["cutoff", "user_id", "item_id"], how="left")
+        .join(F.broadcast(windows.select("cutoff", "known_events", "computed_by")), on="cutoff", how="left")
+        .withColumns(_compared())
     )
+    named = [F.col(name).cast("float") for name in FEATURES]
+    fresh = rows.select("cutoff", "user_id", "item_id", "known_events", "computed_by", *named)
+    users = window_interactions.select("cutoff", "user_id").distinct()
+    learned = learned_of(window_labels, night.settings.candidates.window_users)
+    who = learned.join(users, on=["cutoff", "user_id"], how="left_semi")
+    stored = _stored(features, windows, night).join(who, on=["cutoff", "user_id"], how="left_semi")
+    labels = window_labels.select("cutoff", "user_id", "item_id", F.lit(1.0).alias("bought"))
+    labelled = fresh.unionByName(stored).join(labels, on=["cutoff", "user_id", "item_id"], how="left")
     is_past = F.col("cutoff") < F.lit(night.cutoff)
-    rows = rows.withColumns(_compared()).withColumn("label", F.when(is_past, F.coalesce("bought", F.lit(0.0))))
-    named = {name: F.col(name).cast("float") for name in ("label", *FEATURES)}
-    return rows.select("cutoff", "user_id", "item_id", *(c.alias(n) for n, c in named.items())).select(
-        *FEATURE_ROWS.column_names
-    )
+    label = F.when(is_past, F.coalesce("bought", F.lit(0.0))).cast("float")
+    return labelled.withColumn("label", label).select(*FEATURE_ROWS.column_names)
+
+
+def _stored(features: DataFrame, windows: DataFrame, night: Night) -> DataFrame:
+    """Rows of the windows that are read, without labels; of all users whom their own night had lists for, maybe."""
+    of = [
+        (F.col(RUN_DATE) == F.lit(read)) & (F.col("cutoff") == F.lit(cutoff))
+        for cutoff, read in read_from(windows, night).items()
+    ]
+    return features.where(reduce(or_, of, F.lit(False))).drop(RUN_DATE, "label")
 
 
 def purchases(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:

@@ -23,9 +23,22 @@ _WHO = (
     column("item_id", "string", "the candidate"),
 )
 
+WINDOWS = Table(
+    name="rank.windows",
+    grain="one row per cutoff: whether its features are computed tonight or read from a night before",
+    writer="windows",
+    key=("cutoff",),
+    columns=(
+        column("cutoff", "timestamp", "the as-of date itself, or the beginning of a window to learn from, UTC"),
+        column("read_from", "date?", "the night whose rows of rank.features are read; null where they are computed"),
+        column("known_events", "bigint", "events before the cutoff that were known when they were computed"),
+        column("computed_by", "string", "sha256 of settings, code and erasures: what of it is the same may be read"),
+    ),
+)
+
 CANDIDATES = Table(
     name="rank.candidates",
-    grain="one row per (cutoff, user, item) that a source proposed; the latest cutoff is the as-of date itself",
+    grain="one row per (cutoff, user, item) that a source proposed tonight; the latest cutoff is the as-of date itself",
     writer="candidates",
     key=("cutoff", "user_id", "item_id"),
     partition=("cutoff",),
@@ -125,8 +138,10 @@ FEATURE_ROWS = Table(
     columns=(
         *_WHO,
         column("label", "float?", "1 if bought in the window after an earlier cutoff, else 0; null tonight"),
+        column("known_events", "bigint?", "see rank.windows; null in rows from before it was told"),
+        column("computed_by", "string?", "see rank.windows; null in rows from before it was told"),
         *(column(name, "float?", meaning) for name, meaning in FEATURES.items()),
     ),
 )
 
-TABLES = (CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES, FEATURE_ROWS)
+TABLES = (WINDOWS, CANDIDATES, ITEM_NEIGHBOURS, NEW_ITEM_CANDIDATES, FEATURE_ROWS)

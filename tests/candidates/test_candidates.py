@@ -14,7 +14,7 @@ from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, INTERACTIONS, ITEM_DEMAND, ITEM_TEXT, WINDOW_INTERACTIONS, WINDOW_LABELS
 from recsynth.tables.model import USER_EMBEDDINGS
-from recsynth.tables.rank import CANDIDATES
+from recsynth.tables.rank import CANDIDATES, WINDOWS
 from recsynth.tables.synthesis import SYNTHETIC_INTERACTIONS
 from tests.inference.planted import champions, item_embeddings
 from tests.rows import night, table
@@ -64,6 +64,7 @@ def propose(spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | Non
 def proposed(
     spark: SparkSession, lake: Path, tonight: list[dict[str, Any]] | None = None, parts: int = 1,
     degrees: dict[str, float] | None = None, synthetic: list[dict[str, Any]] | None = None,
+    windows: list[dict[str, Any]] | None = None,
 ) -> dict[str, DataFrame]:  # fmt: skip
     """The stage's tables; `degrees` gives items a vector in the plane, those beyond the board are new ones."""
     at = small_night(lake)
@@ -92,6 +93,7 @@ def proposed(
         item_embeddings=item_embeddings(spark, degrees or {}, {}),
         user_embeddings=table(spark, USER_EMBEDDINGS, []),
         models=champions(spark) if degrees else champions(spark).limit(0),
+        windows=table(spark, WINDOWS, windows or []),
         night=at,
     )
 
@@ -104,6 +106,16 @@ def by_line(found: DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
 def lines(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Candidates of the board, as they are."""
     return by_line(propose(spark, tmp_path_factory.mktemp("lake")))
+
+
+def test_a_window_that_is_read_gets_no_candidates(
+    spark: SparkSession, tmp_path: Path, lines: dict[tuple[Any, ...], dict[str, Any]]
+) -> None:
+    at = small_night(tmp_path)
+    told = [{"cutoff": at.cutoff}, {"cutoff": at.window_cutoffs[0], "read_from": AS_OF - timedelta(days=28)}]
+    found = by_line(proposed(spark, tmp_path, windows=told)["candidates"])
+    assert {cutoff for cutoff, _, _ in found} == {max(cutoff for cutoff, _, _ in lines)}
+    assert len({cutoff for cutoff, _, _ in lines}) == 2
 
 
 def test_the_missing_item_of_the_own_colour_is_the_first_unseen_neighbour(

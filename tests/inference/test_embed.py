@@ -24,6 +24,7 @@ from recsynth.settings import Settings
 from recsynth.stage import Night
 from recsynth.tables.gold import HISTORIES, ITEM_TEXT, QUERY_ITEMS, WINDOW_HISTORIES
 from recsynth.tables.model import ITEM_EMBEDDINGS
+from recsynth.tables.rank import WINDOWS
 from recsynth.tables.synthesis import SYNTHETIC_QUERIES
 from tests.inference.planted import champions
 from tests.model.tiny import tiny_model
@@ -55,14 +56,17 @@ class Lake:
         )  # fmt: skip
         return [row.asDict() for row in found["item_embeddings"].collect()] if found else []
 
-    def pool(self, events: dict[str, list[tuple[Any, ...]]], have: Sequence[dict[str, Any]]) -> DataFrame:
+    def pool(
+        self, events: dict[str, list[tuple[Any, ...]]], have: Sequence[dict[str, Any]],
+        windows: Sequence[dict[str, Any]] = (),
+    ) -> DataFrame:  # fmt: skip
         rows = [{"user_id": user, "events": history} for user, history in events.items()]
         text = [{"item_id": i, "text": t, "content_hash": f"h{t}"} for i, t in ITEMS.items()]
         earlier = [{"cutoff": self.night.cutoff_before(28), **row} for row in rows[:1]]
         return embed_users(
             table(self.spark, HISTORIES, rows), table(self.spark, WINDOW_HISTORIES, earlier),
             table(self.spark, ITEM_TEXT, text), table(self.spark, ITEM_EMBEDDINGS, have), champions(self.spark),
-            self.night,
+            table(self.spark, WINDOWS, windows), self.night,
         )  # fmt: skip
 
 

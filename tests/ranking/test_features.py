@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from recsynth.ranking.features import features
 from recsynth.settings import Settings
 from recsynth.stage import Night
+from recsynth.tables import RUN_DATE
 from recsynth.tables.gold import INTERACTIONS, ITEM_DEMAND, WINDOW_INTERACTIONS, WINDOW_LABELS
-from recsynth.tables.rank import CANDIDATES, FEATURES
+from recsynth.tables.rank import CANDIDATES, FEATURE_ROWS, FEATURES
+from recsynth.tables.rank import WINDOWS as WINDOWS_TOLD
 from tests.rows import events, night, table
 
 WINDOWS = {"gold": {"windows": {"count": 1, "days": 7, "step_days": 7}}}
@@ -56,6 +59,8 @@ def rows(spark: SparkSession, at: Night) -> dict[tuple[bool, str, str], dict[str
             {"cutoff": at.cutoff, "item_id": "x", "demand_7": 0.5, "demand_180": 0.25, "trend": 1.75}
         ]),
         events=events(spark, bought),
+        windows=table(spark, WINDOWS_TOLD, []),
+        features=table(spark, FEATURE_ROWS, []).withColumn(RUN_DATE, F.lit(None).cast("date")),
         night=at,
     )  # fmt: skip
     latest = at.cutoff.replace(tzinfo=None)
