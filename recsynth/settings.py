@@ -163,6 +163,15 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _pictures_have_a_size(self) -> Self:
+        for source in self.sources:
+            if not self.silver.image_size and "image_vector" in {*source.columns, *source.item_columns}:
+                raise ValueError(
+                    f"silver.image_size: expected how many numbers image_vector of source {source.name} has, found 0"
+                )
+        return self
+
     @property
     def config_hash(self) -> str:
         """sha256 of all that shapes tables: not paths, the Spark session, the checks that judge them, what is kept."""

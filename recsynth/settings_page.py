@@ -87,7 +87,8 @@ title = "Description"
 
 - `kind = "events"`: needs <events>. All columns: <events columns>. `event_type` is, after `event_types`, one of
   <event_types>. Without `event_id` a row is known by its content: the same row twice is one event with `copies` = 2.
-- `kind = "items"`: needs <items>. All columns: <items columns>. `category` is an array, `attributes` a map:
+- `kind = "items"`: needs <items>. All columns: <items columns>. `category` is an array, `image_vector` one of
+  `silver.image_size` numbers, `attributes` a map:
   `split(category, ' > ')`, `map('colour', colour)`. `seen_date` is the day on which the record held; without it, the
   day on which the run started that cleaned the file, so a backfill does not see it.
 - `kind = "tickets"`: needs <tickets>. All columns: <tickets columns>. A later row of the same ticket, say with its

@@ -15,7 +15,7 @@ EventColumn = Literal[
 ]  # fmt: skip
 ItemColumn = Literal[
     "item_id", "seen_date", "title", "description", "category", "brand", "price", "currency",
-    "attributes", "image_path", "available",
+    "attributes", "image_path", "image_vector", "available",
 ]  # fmt: skip
 
 TicketColumn = Literal[

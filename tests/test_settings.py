@@ -34,6 +34,13 @@ def sections(kind: Any, seen: set[type[Section]]) -> Iterator[type[Section]]:
             yield from sections(argument, seen)
 
 
+PICTURES = """[[sources]]
+name = "goods"
+kind = "items"
+format = "parquet"
+path = "*.parquet"
+columns = { item_id = "id", title = "name", image_vector = "clip" }
+"""
 EVERY_FIELD = [(s.__name__, name) for s in sections(Settings, set()) for name in s.model_fields]
 
 
@@ -48,6 +55,7 @@ EVERY_FIELD = [(s.__name__, name) for s in sections(Settings, set()) for name in
         ('shop_time_zone = "Mars/Olympus"', ["shop_time_zone", "no such IANA time zone: Mars/Olympus"]),
         ("[gold.event_weights]\nstare = 1.0", ["gold.event_weights.stare", "found 'stare'"]),
         ("seed = ", ["expected TOML"]),
+        (PICTURES, ["silver.image_size: expected how many numbers image_vector of source goods has, found 0"]),
     ],
 )
 def test_what_is_wrong_is_refused_with_file_key_expected_and_found(tmp_path: Path, text: str, said: list[str]) -> None:

@@ -18,7 +18,7 @@ def item_text(
     Reads silver.item_records, silver.events, output.item_labels (inferred ones that are sure enough) and
     gold.title_triggers (words that no model is to read); writes gold.item_text. The title is the one most often seen
     (then the latest, then the first by alphabet), because shops key in notes and typos; of every other field the
-    latest known value holds.
+    latest known value holds, of pictures the latest with as many numbers as silver.image_size now says.
     """
     records, people = (
         _records(item_records),
@@ -31,7 +31,8 @@ def item_text(
     )
     known = records.join(_titles(item_records), on="item_id", how="left").join(traded, on="item_id", how="full")
     title = F.coalesce("title", "item_id")
-    sure = night.settings.apps.labels.least_confidence
+    sure, image_size = night.settings.apps.labels.least_confidence, night.settings.silver.image_size
+    is_of_size = F.lit(image_size > 0) & (F.size("image_vector") == F.lit(image_size))
     known = _filled(known, item_labels.where(F.col("is_inferred") & (F.col("confidence") >= sure)))
     if night.settings.gold.triggers.leave_out:
         words = title_triggers.groupBy("item_id").agg(F.sort_array(F.collect_set("word")).alias("triggers"))
@@ -42,7 +43,8 @@ def item_text(
         known.withColumn("title", title)
         .withColumn("text", without_triggers(sentence(), F.col("triggers")))
         .withColumn("text", F.substring("text", 1, night.settings.gold.item_text_chars))
-        .withColumn("content_hash", F.sha2("text", 256))
+        .withColumn("image_vector", F.when(is_of_size, F.col("image_vector")))
+        .withColumn("content_hash", F.sha2(F.concat_ws("\n", "text", F.col("image_vector").cast("string")), 256))
         .withColumn("currency", F.when(F.col("price").isNotNull(), F.col("currency")).otherwise(F.col("paid_currency")))
         .withColumn("price", F.coalesce("price", "paid"))
         .withColumn("available", F.coalesce("available", F.lit(True)))
@@ -107,7 +109,7 @@ def _titles(item_records: DataFrame) -> DataFrame:
 
 
 def _records(item_records: DataFrame) -> DataFrame:
-    fields = ("description", "category", "brand", "price", "currency", "attributes", "available")
+    fields = ("description", "category", "brand", "price", "currency", "attributes", "available", "image_vector")
     latest = [
         F.max_by(f, F.when(F.col(f).isNotNull(), F.struct("seen_date", "copies", "source", "record_hash"))).alias(f)
         for f in fields

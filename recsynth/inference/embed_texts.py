@@ -1,4 +1,4 @@
-"""The stage that encodes item texts and queries that the champion has not seen yet."""
+"""The stage that encodes item texts, with their pictures if any, and queries that the champion has not seen yet."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ def embed_texts(
     if best is None:
         return {}
     settings = night.settings.inference
-    items = item_text.select(F.lit("item").alias("kind"), "content_hash", "text")
+    items = item_text.select(F.lit("item").alias("kind"), "content_hash", "text", "image_vector")
     frequent = query_items.groupBy("query").agg(F.max("query_sessions").alias("n")).orderBy(F.desc("n"), "query")
     written = synthetic_queries.where("training_weight > 0").select("query").distinct()
     queries = frequent.limit(settings.max_queries).select("query").union(written).select(
-        F.lit("query").alias("kind"), F.sha2("query", 256).alias("content_hash"), F.col("query").alias("text")
+        F.lit("query").alias("kind"), F.sha2("query", 256).alias("content_hash"), F.col("query").alias("text"),
+        F.lit(None).cast("array<float>").alias("image_vector"),
     )  # fmt: skip
     version = F.lit(best.model_version).alias("model_version")
-    wanted = (
-        items.union(queries).dropDuplicates(["kind", "content_hash"]).select(version, "kind", "content_hash", "text")
-    )
+    wanted = items.union(queries).dropDuplicates(["kind", "content_hash"]).select(version, *items.columns)
     new = wanted.join(item_embeddings, on=["model_version", "kind", "content_hash"], how="left_anti")
     if new.isEmpty():
         return {}

@@ -41,16 +41,16 @@ def worker_device() -> torch.device:
 
 
 def encoded(texts: DataFrame, folder: Path, settings: InferenceSettings) -> DataFrame:
-    """Add `vector` to rows with `text`: an Arrow UDF over batches, each sorted by length inside."""
+    """Add `vector` to rows with `text` and `image_vector`: an Arrow UDF over batches, each sorted by length inside."""
     path, size, threads, levels = str(folder), settings.batch_size, settings.threads, settings.vector_levels
 
     @pandas_udf(ArrayType(FloatType()))  # type: ignore[call-overload,untyped-decorator]
-    def encode(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+    def encode(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.Series]:
         model = worker_model(path, threads)
-        for batch in batches:
+        for said, shown in batches:
             fault_point("udf.encode")
-            vectors_MD = rounded(model.text.encode(batch.tolist(), size), levels)
-            yield pd.Series(list(vectors_MD), index=batch.index)
+            vectors_MD = rounded(model.encode(said.tolist(), shown.tolist(), size), levels)
+            yield pd.Series(list(vectors_MD), index=said.index)
 
-    vector: Column = encode(F.col("text"))
+    vector: Column = encode(F.col("text"), F.col("image_vector"))
     return texts.withColumn("vector", vector)

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from recsynth.errors import ModelError
 from recsynth.model.encoders import load_encoder
-from recsynth.model.towers import MatchModel, TextTower, UserTower
+from recsynth.model.towers import ImageMap, MatchModel, TextTower, UserTower
 
 MANIFEST, CARD, TOWERS, ENCODER = "manifest.json", "card.json", "towers.safetensors", "encoder"
-_TOWER_KEYS = ("user.", "text.mean_D", "text.projection_HD", "log_scale", "bias")
+_TOWER_KEYS = ("user.", "image.", "text.mean_D", "text.projection_HD", "log_scale", "bias")
 
 
 def write_model(model: MatchModel, folder: Path, card: dict[str, Any]) -> str:
@@ -61,10 +61,11 @@ def read_model(folder: Path) -> MatchModel:
     check_folder(folder)
     encoder, tokenizer = load_encoder(str(folder / ENCODER))
     # Cards of models without the later parts do not speak of them.
-    shape = {"dimensions": 0, "user_layers": 0, "history_length": 0} | read_card(folder)
+    shape = {"dimensions": 0, "user_layers": 0, "history_length": 0, "image_size": 0} | read_card(folder)
     text = TextTower(encoder, tokenizer, shape["max_tokens"], shape["dimensions"])
     user = UserTower(text.embedding_size, layers=shape["user_layers"], length=shape["history_length"])
-    model = MatchModel(text, user)
+    image = ImageMap(shape["image_size"], text.embedding_size) if shape["image_size"] else None
+    model = MatchModel(text, user, image)
     try:
         small = load_file(folder / TOWERS)
     except SafetensorError as error:
@@ -86,6 +87,7 @@ def _shape(model: MatchModel) -> dict[str, int]:
         "dimensions": 0 if model.text.projection_HD is None else model.text.embedding_size,
         "user_layers": len(context.layers.layers) if context else 0,
         "history_length": context.places.num_embeddings if context else 0,
+        "image_size": model.image_size,
     }
 
 

@@ -193,14 +193,61 @@ class Context(nn.Module):
         return vectors_BLD + self.gate * said_BLD
 
 
-class MatchModel(nn.Module):
-    """Both towers and the logistic link."""
+class ImageMap(nn.Module):
+    """What an item's picture adds to the unit vector of its text: W (x - mean) / |x - mean|, nothing without a picture.
 
-    def __init__(self, text: TextTower, user: UserTower) -> None:
+    x: what a picture encoder of the shop's made of it, `image_size` numbers. W begins at zero, so that untrained an
+    item is its text, and learns with the heads.
+    """
+
+    def __init__(self, image_size: int, embedding_size: int) -> None:
         super().__init__()
-        self.text, self.user = text, user
+        self.mean_I = nn.Buffer(torch.zeros(image_size))
+        self.weight_DI = nn.Parameter(torch.zeros(embedding_size, image_size))
+
+    def forward(self, images_MI: Tensor) -> Tensor:
+        """(M, D) of pictures; a row of zeros is none."""
+        is_there_M1 = (images_MI != 0).any(-1, keepdim=True)
+        units_MI = F.normalize(images_MI - self.mean_I, dim=-1) * is_there_M1
+        return units_MI @ self.weight_DI.T
+
+    @torch.no_grad()
+    def centre_on(self, images_MI: np.ndarray) -> None:
+        """Take the mean of the pictures that are there as the centre."""
+        self.mean_I.copy_(torch.from_numpy(images_MI[images_MI.any(1)].mean(0)))
+
+
+class MatchModel(nn.Module):
+    """Both towers and the logistic link; image: where the catalogue has pictures."""
+
+    def __init__(self, text: TextTower, user: UserTower, image: ImageMap | None = None) -> None:
+        super().__init__()
+        self.text, self.user, self.image = text, user, image
         self.log_scale = nn.Parameter(torch.tensor(float(np.log(10.0))))
         self.bias = nn.Parameter(torch.tensor(-4.0))
+
+    @property
+    def image_size(self) -> int:
+        """Numbers of a picture that it reads, 0 for none."""
+        return 0 if self.image is None else len(self.image.mean_I)
+
+    def items(self, texts_MD: Tensor, images_MI: Tensor) -> Tensor:
+        """Unit vectors (M, D) of texts with their pictures, a row of zeros being none; without an image map, texts."""
+        return texts_MD if self.image is None else F.normalize(texts_MD + self.image(images_MI), dim=-1)
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], images: Sequence[np.ndarray | None], batch_size: int = 64) -> np.ndarray:
+        """Unit vectors (M, D) in evaluation mode; a picture of another size than it was taught by is none."""
+        vectors_MD = self.text.encode(texts, batch_size)
+        if self.image is None:
+            return vectors_MD
+        images_MI = np.zeros((len(texts), self.image_size), np.float32)
+        for row, picture in enumerate(images):
+            if picture is not None and len(picture) == self.image_size:
+                images_MI[row] = picture
+        both = (torch.from_numpy(x).to(self.image.mean_I.device) for x in (vectors_MD, images_MI))
+        shown_MD: np.ndarray = self.items(*both).cpu().numpy()
+        return shown_MD
 
     def logits(self, users_BD: Tensor, items_MD: Tensor) -> Tensor:
         """scale * <u_i, v_j> + bias, (B, M)."""

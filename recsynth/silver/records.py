@@ -10,7 +10,10 @@ from recsynth.source import SourceSettings
 from recsynth.stage import Night
 from recsynth.tables.silver import ITEM_RECORDS
 
-FIELDS = ("title", "description", "category", "brand", "price", "currency", "attributes", "image_path", "available")
+FIELDS = (
+    "title", "description", "category", "brand", "price", "currency", "attributes", "image_path", "image_vector",
+    "available",
+)  # fmt: skip
 KEY = list(ITEM_RECORDS.key)
 
 
@@ -28,6 +31,10 @@ def item_rows(rows: DataFrame, source: SourceSettings, night: Night) -> DataFram
         (parsed < 0, F.lit("negative price")),
         ((F.trim(price) != "") & parsed.isNull(), F.lit("unparsable price")),
     ]
+    if "image_vector" in source.columns:
+        size = night.settings.silver.image_size
+        is_bad = F.col("i_image_vector").isNotNull() & _image_vector(size).isNull()
+        rules.append((is_bad, F.lit(f"image_vector: not {size} finite numbers")))
     return rows.withColumn("reason", first_broken(rules))
 
 
@@ -37,6 +44,8 @@ def sightings(rows: DataFrame, night: Night) -> DataFrame:
     local_day = F.from_utc_timestamp("ts", night.settings.shop_time_zone).cast("date")
     seen = rows.withColumn("seen_date", F.col("event_date") if "event_date" in rows.columns else local_day)
     fields = {f: F.col(f"i_{f}") if f"i_{f}" in rows.columns else F.lit(None) for f in FIELDS}
+    if "i_image_vector" in rows.columns:
+        fields["image_vector"] = _image_vector(night.settings.silver.image_size)
     typed = seen.select("source", "item_id", "seen_date", *(_cast(v, types[f]).alias(f) for f, v in fields.items()))
     title = F.when(F.expr(night.settings.silver.plausible_title), F.trim("title"))
     typed = typed.withColumn("title", title)
@@ -56,6 +65,13 @@ def merged_records(fresh: DataFrame, item_records: DataFrame) -> DataFrame:
 
 def _cast(value: Column, type_: str) -> Column:
     return F.nullif(F.trim(value.cast("string")), F.lit("")) if type_ == "string" else value.try_cast(type_)
+
+
+def _image_vector(size: int) -> Column:
+    """So many finite numbers, else null."""
+    numbers = F.col("i_image_vector").try_cast("array<float>")
+    is_finite = F.forall(numbers, lambda x: x.isNotNull() & (F.abs(x) < float("inf")))
+    return F.when((F.size(numbers) == size) & is_finite, numbers)
 
 
 def _text(name: str) -> Column:

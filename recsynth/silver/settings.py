@@ -33,6 +33,12 @@ class SilverSettings(Section):
         description="Mask mail addresses, phone, card and account numbers in reviews, searches and questions, before "
         "any model reads them; rows that were cleaned before stay as they are, and bronze keeps rows as they came.",
     )
+    image_size: int = Field(
+        0,
+        ge=0,
+        description="Numbers of an item's `image_vector`, which a picture encoder of the shop's own made; a row with "
+        "another length is set aside. 0: the shop delivers none.",
+    )
     plausible_title: str = Field(
         r"title rlike r'\p{L}{2,}'",
         description="SQL condition on `title`; another title is taken as none (a note, a code).",

@@ -145,7 +145,9 @@ ITEM_TEXT = Table(
     columns=(
         column("item_id", "string", "the item"),
         column("text", "string", "title, category, brand, attributes and description as one natural-language text"),
-        column("content_hash", "string", "sha256 of `text`"),
+        column(
+            "content_hash", "string", "sha256 of `text`, and of `image_vector` on a line below it where there is one"
+        ),
         column("title", "string", "best title: the most seen plausible one; the id where there is none"),
         column("category", "array<string>?", "path from the top"),
         column("brand", "string?", "maker"),
@@ -154,6 +156,7 @@ ITEM_TEXT = Table(
         column("available", "boolean", "false where the shop's latest record says so"),
         column("first_seen", "timestamp", "first record or event"),
         column("is_cold", "boolean", "no interaction before the as-of date"),
+        column("image_vector", "array<float>?", "of its latest picture, silver.image_size long"),
     ),
 )
 

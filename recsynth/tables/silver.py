@@ -62,6 +62,9 @@ ITEM_RECORDS = Table(
         column("currency", "string?", "ISO 4217"),
         column("attributes", "map<string,string>?", "name to value, such as colour or material"),
         column("image_path", "string?", "where its picture lies"),
+        column(
+            "image_vector", "array<float>?", "what a picture encoder of the shop's made of it, silver.image_size long"
+        ),
         column("available", "boolean?", "false where the shop says that it can not be sold"),
         column("copies", "bigint", "landed rows folded into this one", "copies >= 1"),
     ),
@@ -92,6 +95,7 @@ ITEMS = Table(
                 "currency",
                 "attributes",
                 "image_path",
+                "image_vector",
                 "available",
             )
         ),

@@ -64,7 +64,8 @@ class Trainer:
             self.model, self.texts, settings, np.random.default_rng([seed, self.rank]), self.adaptation.penalty
         )
         self.optimizer = make_optimizer(model, settings)
-        read = f"{self.texts.texts} {self.texts.variants} {self.texts.share_M.tolist()}"
+        pictures = hashlib.sha256(self.texts.images_MI.tobytes()).hexdigest()
+        read = f"{self.texts.texts} {self.texts.variants} {self.texts.share_M.tolist()} {pictures}"
         self.identity = hashlib.sha256(f"{settings.model_dump_json()} {seed} {read}".encode()).hexdigest()
 
     def run(
@@ -206,9 +207,8 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float:
         """NDCG@10 of the whole catalogue for users of the later window; refreshes the history vectors."""
-        if self.progress.heads_done or not len(self.objective.vectors):
-            vectors_MD = shared_rows(self.texts.texts, self.model.text.encode)
-            self.objective.vectors = torch.from_numpy(vectors_MD).to(device())
+        is_known = len(self.objective.vectors) and not self.progress.heads_done
+        self.objective.refresh(None if is_known else shared_rows(self.texts.texts, self.model.text.encode))
         vectors_MD = self.objective.vectors.cpu().numpy()
         self.model.eval()
         users_BD = self.model.user(*self.objective.places(self.labels)).cpu().numpy()

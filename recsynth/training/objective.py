@@ -23,9 +23,9 @@ from recsynth.training.shards import Batch, Texts, sampled_positives
 
 
 class Objective:
-    """Losses and their gradients of one model; vectors: of all texts, as the last validation left them.
+    """Losses and their gradients of one model; vectors: of all texts with their pictures, as `refresh` left them.
 
-    Histories read those vectors (not differentiated), and while the encoder rests the sampled items do too.
+    Histories read those vectors (not differentiated), and while the encoder rests the sampled items read their texts'.
     penalty: added to the loss where the encoder learns.
     """
 
@@ -40,7 +40,15 @@ class Objective:
         self.model, self.texts, self.settings, self.rng, self.penalty = model, texts, settings, rng, penalty
         self.encoding = TextEncoding(model.text, settings)
         self.sampler = ItemSampler(texts, settings, rng)
-        self.vectors = torch.zeros(0)
+        self.images = torch.from_numpy(texts.images_MI).to(device())
+        self.of_texts = self.vectors = torch.zeros(0)
+
+    @torch.no_grad()
+    def refresh(self, texts_MD: np.ndarray | None = None) -> None:
+        """Take these vectors of the texts alone, if any are given, and what the pictures add to them by now."""
+        if texts_MD is not None:
+            self.of_texts = torch.from_numpy(texts_MD).to(device())
+        self.vectors = self.model.items(self.of_texts, self.images)
 
     def sample(self, batch: Batch, is_resting: bool) -> Sample:
         """Items for a batch: many while the encoder rests, for they cost no text."""
@@ -89,11 +97,12 @@ class Objective:
         if not rows.any():
             return sum((p.sum() * 0.0 for p in self.learning(is_resting)), torch.zeros((), device=device()))
         users_BD = self.model.user(*(t[torch.from_numpy(rows)] for t in self.places(visible)))
-        items_MD = (
-            self.vectors[torch.from_numpy(items_M)]
+        texts_MD = (
+            self.of_texts[torch.from_numpy(items_M)]
             if is_resting
             else self.encoding.vectors(self.texts.read(items_M, self.rng))
         )
+        items_MD = self.model.items(texts_MD, self.images[torch.from_numpy(items_M)])
         positives = torch.from_numpy(positives_BM[rows]).to(users_BD)
         log_q_M = torch.from_numpy(sample.log_q_M).to(users_BD)
         allowed = torch.ones_like(positives, dtype=torch.bool)

@@ -16,11 +16,11 @@ import torch
 from recsynth.errors import ModelError
 from recsynth.model.encoders import load_encoder
 from recsynth.model.folder import read_model, write_model
-from recsynth.model.towers import MatchModel, TextTower, UserTower
+from recsynth.model.towers import ImageMap, MatchModel, TextTower, UserTower
 from recsynth.training.checkpoints import Progress
 from recsynth.training.loop import Trainer
 from recsynth.training.settings import TrainingSettings
-from recsynth.training.shards import read_texts
+from recsynth.training.shards import Texts, read_texts
 from recsynth.training.together import joined, shared_rows
 from recsynth.training.tracking import FOLDER, tracked
 
@@ -63,12 +63,23 @@ def choose_device(use_gpu: bool) -> None:
 
 
 def starting_model(start: str, shards: Path, settings: TrainingSettings) -> MatchModel:
-    """The champion, or the pretrained encoder centred on the catalogue's texts."""
-    if start:
-        return read_model(Path(start))
+    """The champion, or the pretrained encoder centred on the catalogue's texts; with a map for pictures of their size.
+
+    A champion that was taught by pictures of another size, or by none, begins anew with them.
+    """
+    texts = read_texts(shards)
+    model = read_model(Path(start)) if start else _pretrained(texts, settings)
+    size = texts.images_MI.shape[1]
+    if size != model.image_size:
+        model.image = ImageMap(size, model.text.embedding_size) if size else None
+        if model.image is not None:
+            model.image.centre_on(texts.images_MI)
+    return model
+
+
+def _pretrained(texts: Texts, settings: TrainingSettings) -> MatchModel:
     encoder, tokenizer = load_encoder(settings.encoder)
     text = TextTower(encoder, tokenizer, settings.max_tokens, settings.dimensions)
-    texts = read_texts(shards)
     if texts.items:
         text.centre_on(shared_rows(texts.texts[: texts.items], text.encode_plain))
     size, length = text.embedding_size, settings.history_length

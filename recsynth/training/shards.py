@@ -1,6 +1,6 @@
 """Shards: what Spark wrote for training, streamed by each process in equal parts.
 
-A shard folder holds `texts` (index, kind, text, popularity, variants, share; items first, then queries), `users`
+A shard folder holds `texts` (index, kind, text, popularity, variants, share, image; items first, then queries), `users`
 (texts, types, ages of a history, oldest first) and `labels` (the same with `wanted`, what was bought after).
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from recsynth.errors import InputError
@@ -22,6 +23,7 @@ class Texts:
     """The catalogue's texts, items first: `items` of them are items, the rest queries.
 
     variants: of each item the same in other words, read instead of its text with the chance share_M.
+    images_MI: the pictures of all texts, a row of zeros where there is none; (M, 0) where the catalogue has none.
     """
 
     texts: list[str]
@@ -29,6 +31,7 @@ class Texts:
     popularity_M: np.ndarray
     variants: list[list[str]]
     share_M: np.ndarray
+    images_MI: np.ndarray
 
     def read(self, items_M: np.ndarray, rng: np.random.Generator) -> list[str]:
         """Texts of items as a step of training reads them; without variants no random number is drawn."""
@@ -58,8 +61,16 @@ def read_texts(folder: Path) -> Texts:
     items = int((kinds == "item").sum())
     return Texts(
         table["text"].to_pylist(), items, table["popularity"].to_numpy()[:items],
-        table["variants"].slice(0, items).to_pylist(), table["share"].to_numpy()[:items],
+        table["variants"].slice(0, items).to_pylist(), table["share"].to_numpy()[:items], _images(table["image"]),
     )  # fmt: skip
+
+
+def _images(column: pa.ChunkedArray) -> np.ndarray:
+    """Lists of numbers, all of one length or empty, as a matrix."""
+    length_M = pc.list_value_length(column).to_numpy()
+    images_MI, is_there_M = np.zeros((len(column), length_M.max(initial=0)), np.float32), length_M > 0
+    images_MI[is_there_M] = pc.list_flatten(column).to_numpy().reshape(is_there_M.sum(), -1 if is_there_M.any() else 0)
+    return images_MI
 
 
 def read_labels(folder: Path, length: int, limit: int) -> tuple[Batch, list[np.ndarray]]:

@@ -114,18 +114,19 @@ def places_of(histories: DataFrame, cutoff: Any) -> DataFrame:
 
 def _texts(items: DataFrame, popularity: DataFrame, places: DataFrame) -> DataFrame:
     """The catalogue and the queries of the histories, numbered: items first, each kind by its key."""
-    known = items.select(F.lit("item").alias("kind"), F.col("item_id").alias("key"), "text", "variants", "share").join(
-        popularity.withColumnRenamed("item_id", "key"), on="key", how="left"
-    )
+    named = items.withColumnRenamed("item_id", "key").withColumn("kind", F.lit("item"))
+    known = named.join(popularity.withColumnRenamed("item_id", "key"), on="key", how="left")
     queries = places.where("kind = 'query'").select("kind", "key").distinct()
-    none = F.array().cast("array<string>")
+    nothing, unseen = F.array().cast("array<string>"), F.array().cast("array<float>")
     both = known.select(
-        "kind", "key", "text", "popularity", F.coalesce("variants", none).alias("variants"), "share"
+        "kind", "key", "text", "popularity", F.coalesce("variants", nothing).alias("variants"), "share",
+        F.coalesce("image_vector", unseen).alias("image"),
     ).union(
         queries.select(
-            "kind", "key", F.col("key").alias("text"), *(F.lit(0.0).cast("float"), none), F.lit(0.0).cast("float")
+            "kind", "key", F.col("key").alias("text"), F.lit(0.0).cast("float"), nothing, F.lit(0.0).cast("float"),
+            unseen,
         )
-    )
+    )  # fmt: skip
     number = F.row_number().over(Window.orderBy("kind", "key")) - 1  # 'item' sorts before 'query'
     return both.na.fill(0.0, ["popularity", "share"]).withColumn("index", number.cast("int")).coalesce(1)
 

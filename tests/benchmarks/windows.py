@@ -4,10 +4,10 @@
     make bench-windows ARGS="--date 2011-10-15 --lake data/bench/windows"
 
 A night on each date from which the last one learns, on one lake, then the last one, which finds all of its windows
-there and computes none. Beside it the same date on a lake of its own, as a shop's first night, which computes them all.
-Of each night those stages are run that its lists hang on. Both are judged on the 28 days after the date, which no model
-saw; the default date is the one that settings are chosen on. Exit code 0 only where one has read every window, the other
-none, and the lists of the one are not worse beyond chance (95 % interval of the paired difference over users).
+there and computes none. Beside it the same date on a lake of its own, as a shop's first night, which computes them
+all. Of each night those stages are run that its lists hang on. Both are judged on the 28 days after the date, which no
+model saw; the default date is the one that settings are chosen on. Exit code 0 only where one has read every window,
+the other none, and the lists of the one are not worse beyond chance (95 % of the paired difference over users).
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def main() -> int:
     parser.add_argument("--data", required=True, type=Path, help="folder with a CSV a day")
     parser.add_argument("--date", type=date.fromisoformat, default=date(2011, 9, 17), help="as-of date that is judged")
     parser.add_argument("--lake", type=Path, help="keep the lakes below this folder, and go on with what they hold")
-    parser.add_argument(
-        "--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE", help="other settings, of all nights"
-    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="SECTION.KEY=VALUE", help="more settings")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("py4j").setLevel(logging.WARNING)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from recsynth.gold.item_text import item_text
+from recsynth.settings import Settings
 from recsynth.tables.gold import TITLE_TRIGGERS
 from recsynth.tables.output import ITEM_LABELS
 from tests.rows import events, item_record, item_records, night, table
@@ -16,9 +18,9 @@ DAY = date(2024, 3, 1)
 AT = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
-def texts(records: DataFrame, seen: DataFrame) -> list[Row]:
+def texts(records: DataFrame, seen: DataFrame, settings: Settings | None = None) -> list[Row]:
     labels, triggers = (table(records.sparkSession, t, []) for t in (ITEM_LABELS, TITLE_TRIGGERS))
-    return item_text(records, seen, labels, triggers, night=night(date(2024, 3, 5))).collect()
+    return item_text(records, seen, labels, triggers, night=night(date(2024, 3, 5), settings)).collect()
 
 
 def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
@@ -39,6 +41,28 @@ def test_joins_all_that_is_known_into_one_text(spark: SparkSession) -> None:
     (row,) = texts(records, events(spark, []))
     assert row.text == "Blue mug. Kitchen, Mugs. By Ora. colour blue, material clay. Holds 300 ml!"
     assert row.is_cold
+
+
+def test_the_latest_picture_of_the_right_size_is_part_of_what_is_known_by_its_hash(spark: SparkSession) -> None:
+    second, third = date(2024, 3, 2), date(2024, 3, 3)
+    seen = [
+        item_record("old", DAY, title="Mug", image_vector=[1.0, 2.0]),
+        item_record("new", DAY, title="Mug", image_vector=[1.0, 2.0]),
+        item_record("new", second, title="Mug", image_vector=[3.0, 4.0]),
+        item_record("new", third, title="Mug"),
+        item_record("odd", DAY, title="Mug", image_vector=[1.0, 2.0, 3.0]),
+        item_record("none", DAY, title="Mug"),
+    ]
+    settings = Settings.model_validate({"silver": {"image_size": 2}})
+    found = {r.item_id: r for r in texts(item_records(spark, seen), events(spark, []), settings)}
+    assert {i: r.image_vector for i, r in found.items()} == {
+        "old": [1.0, 2.0], "new": [3.0, 4.0], "odd": None, "none": None
+    }  # fmt: skip
+    hashes = {i: r.content_hash for i, r in found.items()}
+    assert len(set(hashes.values())) == 3
+    assert hashes["odd"] == hashes["none"] == hashlib.sha256(b"Mug.").hexdigest()
+    without = {r.item_id: r.image_vector for r in texts(item_records(spark, seen), events(spark, []))}
+    assert set(without.values()) == {None}
 
 
 def test_the_title_seen_most_often_wins_then_the_latest_then_the_alphabet(spark: SparkSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from recsynth.inference.embed_texts import embed_texts
 from recsynth.inference.embed_users import embed_users, padded
 from recsynth.inference.settings import InferenceSettings
 from recsynth.model.folder import write_model
-from recsynth.model.towers import EVENT_TYPES, MatchModel
+from recsynth.model.towers import EVENT_TYPES, ImageMap, MatchModel
 from recsynth.model.vectors import rounded
 from recsynth.settings import Settings
 from recsynth.stage import Night
@@ -159,6 +160,28 @@ def test_users_equal_the_plain_tower_and_who_is_unknown_has_no_row(
         )
         np.testing.assert_allclose(found[key], plain[0].detach().numpy(), atol=ROUNDING)
         np.testing.assert_array_equal(np.array(found[key]) * LEVELS, np.rint(np.array(found[key]) * LEVELS))
+
+
+def test_an_items_picture_is_in_its_vector(spark: SparkSession, tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "encoder")
+    model.image = ImageMap(2, model.text.embedding_size)
+    torch.nn.init.normal_(model.image.weight_DI)
+    write_model(model, tmp_path / "_models" / "m", {})
+    at = night(AS_OF, Settings.model_validate({"paths": {"lake": str(tmp_path)}}))
+    pictures = {"seen": [1.0, 2.0], "unseen": None}
+    text = [{"item_id": i, "text": "red thing1", "content_hash": i, "image_vector": p} for i, p in pictures.items()]
+    queries = [{"query": "red thing1", "item_id": "seen", "query_sessions": 1}]
+    found = embed_texts(
+        table(spark, ITEM_TEXT, text), table(spark, QUERY_ITEMS, queries), table(spark, SYNTHETIC_QUERIES, []),
+        champions(spark), table(spark, ITEM_EMBEDDINGS, []), at,
+    )["item_embeddings"].collect()  # fmt: skip
+    vectors = {(r.kind, r.content_hash): r.vector for r in found}
+    expected = model.encode(["red thing1"] * 2, [np.array(p) if p else None for p in pictures.values()])
+    for row, item in zip(expected, pictures, strict=True):
+        np.testing.assert_allclose(vectors["item", item], row, atol=ROUNDING)
+    (query,) = (v for (kind, _), v in vectors.items() if kind == "query")
+    np.testing.assert_allclose(query, expected[1], atol=ROUNDING)
+    assert not np.allclose(expected[0], expected[1], atol=0.1)
 
 
 def test_without_a_champion_nothing_is_encoded(lake: Lake) -> None:

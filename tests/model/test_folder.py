@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import BertModel
@@ -12,6 +13,7 @@ from transformers import BertModel
 from recsynth.errors import ModelError
 from recsynth.model.encoders import load_encoder
 from recsynth.model.folder import MANIFEST, TOWERS, link, read_card, read_model, write_model
+from recsynth.model.towers import ImageMap
 from tests.model.tiny import tiny_model, write_encoder
 
 TEXTS = ["red thing1", "红色茶杯", "blue"]
@@ -101,6 +103,19 @@ def test_code_that_a_folder_brings_is_refused_and_does_not_run(tmp_path: Path) -
     with pytest.raises(ModelError, match="expected a folder or a cached model"):
         load_encoder(str(tmp_path / "encoder"))
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_map_of_pictures_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "encoder")
+    model.image = ImageMap(3, model.text.embedding_size)
+    with torch.no_grad():
+        model.image.weight_DI.normal_()
+        model.image.mean_I.fill_(0.5)
+    write_model(model, tmp_path / "model", {})
+    pictures = [np.array([1.0, 2.0, 3.0]), None, np.array([3.0, 2.0, 1.0])]
+    found = read_model(tmp_path / "model").encode(TEXTS, pictures)
+    assert (found == model.encode(TEXTS, pictures)).all()
+    assert not np.allclose(found[0], model.text.encode(TEXTS)[0], atol=0.01)
 
 
 @pytest.mark.parametrize(("dimensions", "layers"), [(6, 0), (0, 2), (8, 1)])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recsynth.errors import ModelError
-from recsynth.model.towers import EVENT_TYPES, UserTower
+from recsynth.model.towers import EVENT_TYPES, ImageMap, UserTower
 from tests.model.tiny import EMBEDDING_SIZE, tiny_model
 
 VIEW, PURCHASE = EVENT_TYPES.index("view"), EVENT_TYPES.index("purchase")
@@ -44,6 +44,35 @@ def test_each_weight_of_the_user_tower_learns() -> None:
     types_BL, ages_BL = torch.tensor([[1, 2, 5], [5, 5, 0]]), torch.tensor([[9.0, 5.0, 1.0], [2.0, 1.0, 0.0]])
     tower(vectors_BLD, types_BL, ages_BL)[:, 0].sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in tower.parameters())
+
+
+def test_an_item_is_its_text_and_what_the_map_makes_of_its_picture(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path)
+    texts = ["red thing1", "blue thing2", "gold"]
+    plain = model.text.encode(texts)
+    seen = [np.array([2.0, 0.0]), None, np.array([1.0, 2.0, 3.0])]
+    assert (model.encode(texts, seen) == plain).all()
+    model.image = ImageMap(2, EMBEDDING_SIZE)
+    # Untrained it adds nothing.
+    assert model.encode(texts, seen) == pytest.approx(plain, abs=1e-6)
+    with torch.no_grad():
+        model.image.weight_DI.copy_(torch.ones(EMBEDDING_SIZE, 2) * torch.tensor([3.0, 5.0]))
+    found = model.encode(texts, seen)
+    expected = (plain[0] + 3.0) / np.linalg.norm(plain[0] + 3.0)
+    assert found[0] == pytest.approx(expected, abs=1e-5)
+    # Neither an item without a picture nor one with a picture of another size has anything added.
+    assert found[1:] == pytest.approx(plain[1:], abs=1e-6)
+
+
+def test_pictures_are_told_from_what_they_share() -> None:
+    image = ImageMap(2, 2)
+    pictures = np.array([[4.0, 1.0], [4.0, -1.0], [0.0, 0.0]], np.float32)
+    image.centre_on(pictures)
+    with torch.no_grad():
+        image.weight_DI.copy_(torch.eye(2))
+        found = image(torch.from_numpy(pictures)).numpy()
+    # The mean is that of the two that are there, (4, 0).
+    assert found == pytest.approx(np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0]]), abs=1e-6)
 
 
 def test_texts_become_unit_vectors_in_their_own_order(tmp_path: Path) -> None:

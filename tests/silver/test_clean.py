@@ -201,6 +201,32 @@ def test_an_item_source_is_accounted_for_too(spark: SparkSession, tmp_path: Path
     assert lake.account()["rows_duplicates"] == 1
 
 
+def test_a_picture_is_so_many_finite_numbers_or_its_row_is_set_aside(spark: SparkSession, tmp_path: Path) -> None:
+    pictures = {"a": "1 2.5", "b": "1", "c": "1 NaN", "d": "1 inf", "e": "1 x", "f": ""}
+    rows = "".join(f"{item},Mug,{picture}\n" for item, picture in pictures.items())
+    write_csv(tmp_path, "2024-03-01.csv", "id,title,picture\n" + rows)
+    read = "if(picture = '', null, transform(split(picture, ' '), x -> try_cast(x as float)))"
+    source = {"name": "catalogue", "kind": "items", "format": "csv", "path": "*.csv",
+              "columns": {"item_id": "id", "title": "title", "image_vector": read,
+                          "seen_date": "substring(_path, 1, 10)"}}  # fmt: skip
+    lake = Lake(spark, settings(tmp_path, source, silver={"image_size": 2}))
+    lake.run()
+    assert {r.item_id: r.image_vector for r in lake.tables["item_records"].collect()} == {"a": [1.0, 2.5], "f": None}
+    reasons = [r.reason for r in lake.tables["quarantine"].collect()]
+    assert reasons == ["image_vector: not 2 finite numbers"] * 4
+    lake.account()
+
+
+def test_of_an_event_row_a_picture_of_another_size_is_none(spark: SparkSession, tmp_path: Path) -> None:
+    write_csv(tmp_path, "a.csv", "user,item,title,price,at\nu,i,Mug,1,2024-03-01\nu,j,Pan,2,2024-03-01\n")
+    shown = "if(item = 'i', array(0.5, 1), array(1))"
+    told = INVOICES | {"item_columns": INVOICES["item_columns"] | {"image_vector": shown}}
+    lake = Lake(spark, settings(tmp_path, told, silver={"image_size": 2}))
+    lake.run()
+    assert {r.item_id: r.image_vector for r in lake.tables["item_records"].collect()} == {"i": [0.5, 1.0], "j": None}
+    assert len(lake.events()) == 2
+
+
 def test_a_lost_row_is_noticed() -> None:
     with pytest.raises(AccountingError, match="expected 6 landed rows, found 5"):
         check({"source": "s", "landed": 6, "kept": 1, "duplicates": 1, "quarantined": 1, "erased": 1, "expired": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,9 +28,12 @@ def text_of(item: int) -> str:
 
 def write_planted(
     folder: Path, users: int = 60, parts: int = 2, variants: Mapping[int, list[str]] = MappingProxyType({}),
-    share: float = 0.0,
+    share: float = 0.0, images: Sequence[list[float]] = (),
 ) -> Path:  # fmt: skip
-    """Each user bought six items of a colour and buys the other four after; variants: items in other words."""
+    """Each user bought six items of a colour and buys the other four after; variants: items in other words.
+
+    images: the picture of each item.
+    """
     rows = []
     for user in range(users):
         mine = [user % len(COLOURS) + len(COLOURS) * ((user + i) % ITEMS_PER_COLOUR) for i in range(ITEMS_PER_COLOUR)]
@@ -39,7 +42,8 @@ def write_planted(
             "ages": [float(6 - i) for i in range(6)], "wanted": mine[6:],
         })  # fmt: skip
     texts = [{"index": i, "kind": "item", "text": text_of(i), "popularity": 6.0 * users / ITEMS,
-              "variants": variants.get(i, []), "share": share if i in variants else 0.0}
+              "variants": variants.get(i, []), "share": share if i in variants else 0.0,
+              "image": images[i] if images else []}
              for i in range(ITEMS)]  # fmt: skip
     for name, table in (("texts", texts), ("users", rows), ("labels", rows)):
         (folder / name).mkdir(parents=True)
@@ -58,6 +62,7 @@ def typed(table: pa.Table) -> pa.Table:
         "variants": pa.list_(pa.string()),
         "ages": pa.list_(pa.float32()),
         "types": pa.list_(pa.int32()),
+        "image": pa.list_(pa.float32()),
     }
     return table.cast(pa.schema([(f.name, kinds.get(f.name, f.type)) for f in table.schema]))
 

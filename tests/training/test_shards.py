@@ -60,6 +60,15 @@ def test_texts_are_in_the_order_of_their_index(tmp_path: Path) -> None:
     assert np.isfinite(texts.popularity_M).all()
 
 
+def test_pictures_are_rows_and_what_has_none_is_a_row_of_zeros(tmp_path: Path) -> None:
+    assert read_texts(write_planted(tmp_path / "none")).images_MI.shape == (ITEMS, 0)
+    pictures = np.arange(2.0 * ITEMS).reshape(ITEMS, 2)
+    folder = write_planted(tmp_path / "some", images=[*pictures[:-1].tolist(), []])
+    found = read_texts(folder).images_MI
+    assert (found[:-1] == pictures[:-1]).all()
+    assert found[-1].tolist() == [0.0, 0.0]
+
+
 def test_an_item_is_read_in_other_words_as_often_as_is_said(tmp_path: Path) -> None:
     texts = read_texts(write_planted(tmp_path, variants={0: ["a", "b"], 1: ["c"]}, share=0.5))
     read = [texts.read(np.arange(4), np.random.default_rng(seed)) for seed in range(400)]
