@@ -18,6 +18,7 @@ from recsynth.ledger import Ledger, StageRun
 from recsynth.stage import Frames, Night, Stage, code_hash
 from recsynth.store import ABSENT, Store
 from recsynth.tables import RUN_DATE, TABLES, Table
+from recsynth.tables.ops import PUBLISHED
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +104,12 @@ class Runner:
         night = self.night
         if table.nightly and table.name in stage.sees_nights:
             rows, run_date = self.store.read(table), F.col(RUN_DATE)
-            is_to_come = any(table.name in s.writes for s in self.stages[self.stages.index(stage) :])
-            return rows.where(run_date < F.lit(night.as_of) if is_to_come else run_date <= F.lit(night.as_of))
+            if any(table.name in s.writes for s in self.stages[self.stages.index(stage) + 1 :]):
+                # No stage of tonight stands between: a night that was held back or rolled back would be seen.
+                shown = F.broadcast(self.store.read(PUBLISHED).select(RUN_DATE))
+                rows = rows.join(shown, on=RUN_DATE, how="left_semi").where(run_date < F.lit(night.as_of))
+            is_own = table.name in stage.writes
+            return rows.where(run_date < F.lit(night.as_of) if is_own else run_date <= F.lit(night.as_of))
         if table.nightly:
             return self.store.read_night(table, night.as_of)
         if table.name in stage.sees_future:

@@ -76,8 +76,9 @@ class Stage:
     the DataFrame it writes, or a mapping of short names where it writes several. `ops.metrics` may be
     among them. A table with a time column is cut off at the as-of date unless `sees_future` names it. Of a
     nightly table it sees its own night, unless `sees_nights` names it: then all nights up to this one,
-    with `run_date`, and for a table that it or a later stage writes only the nights before. `section` names a
-    section of the settings that shapes this stage alone: a change of it does no other stage anew.
+    with `run_date`, for a table that it writes itself only the nights before, and for one that a later stage writes
+    only the published ones of these. `section` names a section of the settings that shapes this stage alone: a change
+    of it does no other stage anew.
     """
 
     name: str

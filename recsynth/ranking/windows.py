@@ -22,11 +22,12 @@ What comes in a day late moves no feature by much; a source that lands months la
 def windows(events: DataFrame, features: DataFrame, erasures: DataFrame, night: Night) -> DataFrame:
     """Find the earlier cut-offs whose features need not be computed again, but for what was bought after them.
 
-    Reads silver.events, rank.features of the nights before and ops.erasures; writes rank.windows. A night computes the
-    features of its own cut-off for its lists; once the days after it are over, they are a window to learn from, and
-    nothing made later is as like what is served: tonight's language model has learned from those very days. So the rows
-    of the newest night that has the cut-off are read, where the same settings and code made them, nothing was erased
-    since, and they saw nearly the events that are known now (KNOWN_SHARE). A cut-off without an event has no row.
+    Reads silver.events, rank.features of the published nights before and ops.erasures; writes rank.windows. A night
+    computes the features of its own cut-off for its lists; once the days after it are over, they are a window to learn
+    from, and nothing made later is as like what is served: tonight's language model has learned from those very days.
+    So the rows of the newest night that has the cut-off are read, where the same settings and code made them, nothing
+    was erased since, and they saw nearly the events that are known now (KNOWN_SHARE). A cut-off without an event has no
+    row.
     """
     made = hashlib.sha256(f"{night.made_by} {erasures.count()}".encode()).hexdigest()
     cutoffs = [night.cutoff, *night.window_cutoffs]
