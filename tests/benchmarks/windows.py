@@ -5,9 +5,10 @@
 
 A night on each date from which the last one learns, on one lake, then the last one, which finds all of its windows
 there and computes none. Beside it the same date on a lake of its own, as a shop's first night, which computes them
-all. Of each night those stages are run that its lists, or its features alone, hang on. Both last ones are judged on the 28 days after the date, which no
-model saw; the default date is the one that settings are chosen on. Exit code 0 only where one has read every window,
-the other none, and the lists of the one are not worse beyond chance (95 % of the paired difference over users).
+all. Of each night those stages are run that its lists, or its features alone, hang on. Both last ones are judged on
+the 28 days after the date, which no model saw; the default date is the one that settings are chosen on. Exit code 0
+only where one has read every window, the other none, and the lists of the one are not worse beyond chance (95 % of the
+paired difference over users).
 """
 
 from __future__ import annotations
