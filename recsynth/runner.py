@@ -105,7 +105,7 @@ class Runner:
         if table.nightly and table.name in stage.sees_nights:
             rows, run_date = self.store.read(table), F.col(RUN_DATE)
             if any(table.name in s.writes for s in self.stages[self.stages.index(stage) + 1 :]):
-                # No stage of tonight stands between: a night that was held back or rolled back would be seen.
+                # What was held back or rolled back nobody reads.
                 shown = F.broadcast(self.store.read(PUBLISHED).select(RUN_DATE))
                 rows = rows.join(shown, on=RUN_DATE, how="left_semi").where(run_date < F.lit(night.as_of))
             is_own = table.name in stage.writes

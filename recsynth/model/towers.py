@@ -214,7 +214,9 @@ class ImageMap(nn.Module):
     @torch.no_grad()
     def centre_on(self, images_MI: np.ndarray) -> None:
         """Take the mean of the pictures that are there as the centre."""
-        self.mean_I.copy_(torch.from_numpy(images_MI[images_MI.any(1)].mean(0)))
+        there_MI = images_MI[images_MI.any(1)]
+        if len(there_MI):
+            self.mean_I.copy_(torch.from_numpy(there_MI.mean(0)))
 
 
 class MatchModel(nn.Module):

@@ -32,7 +32,8 @@ def features(
     """
     cutoffs = computed(windows, night)
     at_night = interactions.withColumn("cutoff", F.lit(night.cutoff))
-    pairs = _pairs(window_interactions.unionByName(at_night))
+    asked = window_interactions.where(F.col("cutoff").isin(*map(F.lit, cutoffs)))
+    pairs = _pairs(asked.unionByName(at_night))
     trade = purchases(events, cutoffs)
     rows = (
         candidates.join(pairs, on=["cutoff", "user_id", "item_id"], how="left")
@@ -40,11 +41,9 @@ def features(
         .join(_recent_pairs(trade), on=["cutoff", "user_id", "item_id"], how="left")
         .join(_demand(item_demand), on=["cutoff", "item_id"], how="left")
         .join(user_facts(trade), on=["cutoff", "user_id"], how="left")
-        .join(F.broadcast(windows.select("cutoff", "known_events", "computed_by")), on="cutoff", how="left")
         .withColumns(_compared())
     )
-    named = [F.col(name).cast("float") for name in FEATURES]
-    fresh = rows.select("cutoff", "user_id", "item_id", "known_events", "computed_by", *named)
+    fresh = rows.select("cutoff", "user_id", "item_id", *(F.col(name).cast("float") for name in FEATURES))
     users = window_interactions.select("cutoff", "user_id").distinct()
     learned = learned_of(window_labels, night.settings.candidates.window_users)
     who = learned.join(users, on=["cutoff", "user_id"], how="left_semi")
@@ -53,16 +52,18 @@ def features(
     labelled = fresh.unionByName(stored).join(labels, on=["cutoff", "user_id", "item_id"], how="left")
     is_past = F.col("cutoff") < F.lit(night.cutoff)
     label = F.when(is_past, F.coalesce("bought", F.lit(0.0))).cast("float")
-    return labelled.withColumn("label", label).select(*FEATURE_ROWS.column_names)
+    # What is read was computed by the same and knew as much, or it would not be read.
+    told = F.broadcast(windows.select("cutoff", "known_events", "computed_by"))
+    return labelled.withColumn("label", label).join(told, on="cutoff", how="left").select(*FEATURE_ROWS.column_names)
 
 
 def _stored(features: DataFrame, windows: DataFrame, night: Night) -> DataFrame:
-    """Rows of the windows that are read, without labels; of all users whom their own night had lists for, maybe."""
+    """Features of the windows that are read; of all users whom their own night had lists for, maybe."""
     of = [
         (F.col(RUN_DATE) == F.lit(read)) & (F.col("cutoff") == F.lit(cutoff))
         for cutoff, read in read_from(windows, night).items()
     ]
-    return features.where(reduce(or_, of, F.lit(False))).drop(RUN_DATE, "label")
+    return features.where(reduce(or_, of, F.lit(False))).select("cutoff", "user_id", "item_id", *FEATURES)
 
 
 def purchases(events: DataFrame, cutoffs: list[datetime]) -> DataFrame:

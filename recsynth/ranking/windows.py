@@ -24,12 +24,11 @@ def windows(events: DataFrame, features: DataFrame, erasures: DataFrame, night: 
 
     Reads silver.events, rank.features of the published nights before and ops.erasures; writes rank.windows. A night
     computes the features of its own cut-off for its lists; once the days after it are over, they are a window to learn
-    from, and nothing made later is as like what is served: tonight's language model has learned from those very days.
-    So the rows of the newest night that has the cut-off are read, where the same settings and code made them, nothing
-    was erased since, and they saw nearly the events that are known now (KNOWN_SHARE). A cut-off without an event has no
-    row.
+    from, as that night saw the catalogue and its language model the texts. The rows of the newest night that has the
+    cut-off are read, where the same settings and code made them, nothing was erased since, and they saw nearly the
+    events that are known now (KNOWN_SHARE). A cut-off without an event has no row.
     """
-    made = hashlib.sha256(f"{night.made_by} {erasures.count()}".encode()).hexdigest()
+    made = hashlib.sha256(f"{night.made_by} {erasures.count()}".encode()).hexdigest()[:16]
     cutoffs = [night.cutoff, *night.window_cutoffs]
     known = events.agg(*(F.count_if(F.col("ts") < F.lit(c)) for c in cutoffs)).collect()[0]
     stored = _stored(features, made, night) if night.settings.gold.windows.read_stored else {}

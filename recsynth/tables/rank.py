@@ -32,7 +32,11 @@ WINDOWS = Table(
         column("cutoff", "timestamp", "the as-of date itself, or the beginning of a window to learn from, UTC"),
         column("read_from", "date?", "the night whose rows of rank.features are read; null where they are computed"),
         column("known_events", "bigint", "events before the cutoff that were known when they were computed"),
-        column("computed_by", "string", "sha256 of settings, code and erasures: what of it is the same may be read"),
+        column(
+            "computed_by",
+            "string",
+            "sha256 of settings, code and erasures, 16 digits: what of it is the same may be read",
+        ),
     ),
 )
 

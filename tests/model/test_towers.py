@@ -73,6 +73,8 @@ def test_pictures_are_told_from_what_they_share() -> None:
         found = image(torch.from_numpy(pictures)).numpy()
     # The mean is that of the two that are there, (4, 0).
     assert found == pytest.approx(np.array([[0.0, 1.0], [0.0, -1.0], [0.0, 0.0]]), abs=1e-6)
+    image.centre_on(np.zeros((3, 2), np.float32))
+    assert image.mean_I.tolist() == [4.0, 0.0]
 
 
 def test_texts_become_unit_vectors_in_their_own_order(tmp_path: Path) -> None:
